@@ -1,0 +1,1 @@
+"""An EVM chain through one node."""

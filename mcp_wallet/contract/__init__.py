@@ -1,0 +1,1 @@
+"""Shapes that cross a door: tool inputs and results, audit events."""

@@ -1,0 +1,1 @@
+"""What operators do: homes, settings, policies, agents, payees, freezes."""

@@ -1,0 +1,1 @@
+"""The pure rules of the wallet: no clock, disk, network, environment, log or randomness."""

@@ -1,0 +1,60 @@
+"""What a payment is, and which rules and limits speak about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mcp_wallet.core.identifiers import Address, AssetId, ChainId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """A payment by what it is: the only things that a rule or a limit can match."""
+
+    agent: str
+    operation: str
+    chain: ChainId
+    asset: AssetId
+    to: Address
+    category: str
+    amount_units: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matcher:
+    """A conjunction; None matches everything, an empty set matches nothing.
+
+    Args:
+        amounts: Inclusive bounds in base units per asset; an asset that is missing does not match.
+    """
+
+    agents: frozenset[str] | None = None
+    operations: frozenset[str] | None = None
+    chains: frozenset[ChainId] | None = None
+    assets: frozenset[AssetId] | None = None
+    recipients: frozenset[Address] | None = None
+    categories: frozenset[str] | None = None
+    amounts: Mapping[AssetId, tuple[int, int]] | None = None
+
+    def matches(self, payment: Payment) -> bool:
+        """Return whether every part admits the payment."""
+        return not self.mismatches(payment)
+
+    def mismatches(self, payment: Payment) -> tuple[str, ...]:
+        """Return the names of the parts that do not admit the payment, in a fixed order."""
+        missing = []
+        for name, allowed, value in (
+            ("agents", self.agents, payment.agent),
+            ("operations", self.operations, payment.operation),
+            ("chains", self.chains, payment.chain),
+            ("assets", self.assets, payment.asset),
+            ("recipients", self.recipients, payment.to),
+            ("categories", self.categories, payment.category),
+        ):
+            if allowed is not None and value not in allowed:
+                missing.append(name)
+        if self.amounts is not None:
+            bounds = self.amounts.get(payment.asset)
+            if bounds is None or not bounds[0] <= payment.amount_units <= bounds[1]:
+                missing.append("amount")
+        return tuple(missing)

@@ -1,0 +1,200 @@
+"""What is spent and held in every window, exactly, at a cost that does not grow with history.
+
+A limit counts the payments that match it, in its window and group, by what they are and never by the limit's id: a
+new version, a rename or a rollback starts with what was already spent. Held and confirmed payments count; released
+and failed ones give back. A rolling window is (now - W, now]: a payment exactly one window old has left it.
+
+Nothing here is stored. The state is rebuilt from the ledger's payments, or from the trail by an auditor, and both must
+come out the same.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from mcp_wallet.core.decision import WindowUse
+from mcp_wallet.core.errors import InvariantBroken
+from mcp_wallet.core.identifiers import Address
+from mcp_wallet.core.matching import Matcher, Payment
+
+FOREVER_MS: Final = 1 << 62
+
+
+class Window(Protocol):
+    """A stretch of time that ends now and whose left edge never moves back as now moves on."""
+
+    @property
+    def span_ms(self) -> int:
+        """Longest age of a payment that can still count; `FOREVER_MS` for a lifetime window."""
+
+    @property
+    def name(self) -> str:
+        """Canonical text, part of the counter's identity: `rolling:86400000`."""
+
+    def left_ms(self, now_ms: int) -> int:
+        """Return the exclusive left edge: payments with `at_ms > left_ms` count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """(now - W, now]."""
+
+    span_ms: int
+
+    @property
+    def name(self) -> str:
+        """See `Window.name`."""
+        return f"rolling:{self.span_ms}"
+
+    def left_ms(self, now_ms: int) -> int:
+        """See `Window.left_ms`."""
+        return now_ms - self.span_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A compiled limit. `max_units` is in base units of the assets that it matches (equal decimals).
+
+    Args:
+        key: Identity of the counter: canonical text of match, window and group, without id and maxima.
+        group_by: Names among `agent recipient asset chain category`.
+        max_units_by_asset: Per CAIP-19 id when grouped by asset; else the same number for each asset.
+    """
+
+    limit_id: str
+    pointer: str
+    key: str
+    matcher: Matcher
+    window: Window
+    group_by: tuple[str, ...]
+    max_units_by_asset: dict[str, int] | None = None
+    max_count: int | None = None
+    max_distinct_recipients: int | None = None
+
+    def group_of(self, payment: Payment) -> str:
+        """Return the payment's group: its values joined by `|`."""
+        values = {
+            "agent": payment.agent,
+            "recipient": payment.to,
+            "asset": payment.asset,
+            "chain": payment.chain,
+            "category": payment.category,
+        }
+        return "|".join(values[name] for name in self.group_by)
+
+
+@dataclass(slots=True)
+class _Entry:
+    payment: Payment
+    confirmed: bool = False
+    gone: bool = False
+
+
+@dataclass(slots=True)
+class _Total:
+    spent_units: int = 0
+    held_units: int = 0
+    count: int = 0
+    recipients: Counter[Address] = field(default_factory=Counter)
+
+    def change(self, entry: _Entry, sign: int) -> None:
+        units = sign * entry.payment.amount_units
+        if entry.confirmed:
+            self.spent_units += units
+        else:
+            self.held_units += units
+        self.count += sign
+        self.recipients[entry.payment.to] += sign
+        if not self.recipients[entry.payment.to]:
+            del self.recipients[entry.payment.to]
+
+
+@dataclass(slots=True)
+class _Counter:
+    """Totals of the entries in [left, right): it catches up when it is asked, never before."""
+
+    limit: Limit
+    left: int
+    right: int
+    totals: dict[str, _Total] = field(default_factory=dict)
+
+    def change(self, entry: _Entry, sign: int) -> None:
+        if not self.limit.matcher.matches(entry.payment):
+            return
+        group = self.limit.group_of(entry.payment)
+        total = self.totals.setdefault(group, _Total())
+        total.change(entry, sign)
+        if not total.count:
+            del self.totals[group]
+
+
+class Windows:
+    """All counters over one list of payments in the order of their times."""
+
+    def __init__(self) -> None:
+        """Start with no payment and no counter."""
+        self._entries: list[_Entry] = []
+        self._position: dict[str, int] = {}
+        self._counters: dict[str, _Counter] = {}
+
+    def hold(self, payment_id: str, payment: Payment) -> None:
+        """Count a payment as held; its time is not before the newest one's."""
+        if self._entries and payment.at_ms < self._entries[-1].payment.at_ms:
+            message = "payments must be held in the order of their times"
+            raise InvariantBroken(message)
+        self._position[payment_id] = len(self._entries)
+        self._entries.append(_Entry(payment))
+
+    def confirm(self, payment_id: str) -> None:
+        """Count a held payment as spent; unknown ids are older than every window and change nothing."""
+        self._change(payment_id, confirmed=True)
+
+    def release(self, payment_id: str) -> None:
+        """Give a held or spent payment back."""
+        self._change(payment_id, gone=True)
+
+    def use(self, limit: Limit, payment: Payment, now_ms: int) -> WindowUse:
+        """Return what the limit already counts in this payment's group, in the window that ends now."""
+        counter = self._counters.get(limit.key)
+        if counter is None:
+            counter = self._counters[limit.key] = _Counter(limit, 0, 0)
+        self._catch_up(counter, now_ms)
+        group = limit.group_of(payment)
+        total = counter.totals.get(group) or _Total()
+        return WindowUse(
+            limit_id=limit.limit_id,
+            group=group,
+            spent_units=total.spent_units,
+            held_units=total.held_units,
+            count=total.count,
+            distinct=len(total.recipients),
+            knows_recipient=payment.to in total.recipients,
+        )
+
+    def _catch_up(self, counter: _Counter, now_ms: int) -> None:
+        entries, left_ms = self._entries, counter.limit.window.left_ms(now_ms)
+        while counter.right < len(entries):
+            entry = entries[counter.right]
+            counter.right += 1
+            if not entry.gone:
+                counter.change(entry, +1)
+        while counter.left < counter.right and entries[counter.left].payment.at_ms <= left_ms:
+            entry = entries[counter.left]
+            counter.left += 1
+            if not entry.gone:
+                counter.change(entry, -1)
+
+    def _change(self, payment_id: str, *, confirmed: bool = False, gone: bool = False) -> None:
+        position = self._position.get(payment_id)
+        if position is None:
+            return
+        entry = self._entries[position]
+        if entry.gone or (confirmed and entry.confirmed):
+            return
+        counting = [c for c in self._counters.values() if c.left <= position < c.right]
+        for counter in counting:
+            counter.change(entry, -1)
+        entry.confirmed, entry.gone = entry.confirmed or confirmed, entry.gone or gone
+        if not entry.gone:
+            for counter in counting:
+                counter.change(entry, +1)

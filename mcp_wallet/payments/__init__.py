@@ -1,0 +1,1 @@
+"""The story of a payment, from request to final."""
