@@ -94,6 +94,14 @@ class Registry:
             return found
         raise CallerError(ReasonCode.ASSET_UNKNOWN, f"Asset `{asset[:120]}` is not in the registry.")
 
+    def native(self, chain: ChainId) -> Asset | None:
+        """Return the chain's native coin, None when it is not registered."""
+        return next((a for a in self.assets if a.chain == chain and a.token is None), None)
+
+    def token(self, chain: ChainId, address: Address) -> Asset | None:
+        """Return the registered token at this address of the chain, None when there is none."""
+        return self._asset_by_id.get(f"{chain}/erc20:{address}")
+
     def assets_of(self, symbol: str) -> tuple[Asset, ...]:
         """Return every asset with this symbol, or the one with this CAIP-19 id; empty when there is none."""
         key = symbol.lower()

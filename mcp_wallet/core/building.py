@@ -1,0 +1,34 @@
+"""The honest builder: an approved intent as unsigned EIP-1559 bytes.
+
+Nothing rests on its honesty: Gate 2 reads the bytes alone and takes those of any builder, or refuses them.
+"""
+
+from mcp_wallet.core.approval import Approval
+from mcp_wallet.core.identifiers import Address, chain_number
+from mcp_wallet.core.intent import PaymentIntent
+from mcp_wallet.core.registry import Asset
+from mcp_wallet.core.transaction import UnsignedTransaction, encode_transfer, encode_unsigned
+
+
+def build_payment(intent: PaymentIntent, asset: Asset, approval: Approval, nonce: int) -> bytes:
+    """Return the bytes to be signed: `transfer(address,uint256)` on the token, or bare value for a native coin.
+
+    Args:
+        intent: What was approved.
+        asset: The intent's asset, by the registry.
+        approval: How it may be sent: chain, gas and fees.
+        nonce: The account nonce that the ledger gave to this payment.
+    """
+    recipient = Address(intent.to)
+    is_native = asset.token is None
+    transaction = UnsignedTransaction(
+        chain_number=chain_number(approval.chain),
+        nonce=nonce,
+        priority_fee_wei=approval.priority_fee_wei,
+        max_fee_wei=approval.max_fee_wei,
+        gas_limit=approval.gas_limit,
+        to=asset.token or recipient,
+        value_wei=intent.amount_units if is_native else 0,
+        data=b"" if is_native else encode_transfer(recipient, intent.amount_units),
+    )
+    return encode_unsigned(transaction)
