@@ -1,0 +1,235 @@
+"""From the resolved policy document to an index that decides.
+
+Compiling needs the document and the settings and nothing else: what an auditor holds by hash gives the same decisions
+again. A document that `resolve_policy` did not make is refused, never guessed at.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from mcp_wallet.core.canonical import Json, canonical_bytes
+from mcp_wallet.core.document import as_items, as_mapping, as_text, as_texts, number_at
+from mcp_wallet.core.errors import OwnerError
+from mcp_wallet.core.identifiers import Address, AssetId, ChainId
+from mcp_wallet.core.matching import Matcher, Payment
+from mcp_wallet.core.payees import AddressBook
+from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.resolve import list_commitments, policy_hash
+from mcp_wallet.core.rule_index import ALLOW, Bucket, Rule, Scope, bucket_of, scope_of
+from mcp_wallet.core.settings import Settings
+from mcp_wallet.core.windows import Limit, Rolling
+
+UNITS_MAX: Final = (1 << 256) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledPolicy:
+    """One version of a policy, ready to decide.
+
+    Args:
+        hash: `policyHash` of the resolved document.
+        chains: Chains on which an allow rule can admit something and that the settings reach, in registry order.
+        disclosure: What the agent may see: `full`, `remaining` or `coarse`.
+        limits: In the policy's order.
+        horizon_ms: Longest window of all limits; 0 without limits.
+        cooldown_ms: Per agent and recipient, from the last admitted payment; 0 when there is none.
+        new_recipient_hold_ms: From the time the recipient was listed; 0 when there is none.
+        not_before_ms: First moment of validity; None when open.
+        expires_at_ms: First moment after validity; None when open.
+        pending_max: Payments of one agent that may wait for approval.
+        fee_caps: Per chain, most wei of fees for one transaction and for 24 hours.
+    """
+
+    policy_id: str
+    version: str
+    hash: str
+    settings_hash: str
+    chains: tuple[ChainId, ...]
+    disclosure: str
+    rules: tuple[Rule, ...]
+    limits: tuple[Limit, ...]
+    horizon_ms: int
+    cooldown_ms: int
+    new_recipient_hold_ms: int
+    not_before_ms: int | None
+    expires_at_ms: int | None
+    pending_max: int
+    fee_caps: Mapping[ChainId, tuple[int, int]]
+    _listed: tuple[frozenset[Address], ...] = field(repr=False, compare=False)
+    _added: Mapping[Address, int] = field(repr=False, compare=False)
+    _agents: frozenset[str] = field(repr=False, compare=False)
+    _buckets: dict[tuple[str, str, str], Bucket] = field(default_factory=dict, repr=False, compare=False)
+    _scopes: dict[str, Scope] = field(default_factory=dict, repr=False, compare=False)
+
+    def bucket(self, agent: str, chain: str, asset: str) -> Bucket:
+        """Return what speaks about this agent, chain and asset; gathered once, then looked up."""
+        if agent not in self._agents:
+            agent = ""
+        found = self._buckets.get((agent, chain, asset))
+        if found is None:
+            found = bucket_of(self.rules, self.limits, agent=agent, chain=ChainId(chain), asset=AssetId(asset))
+            self._buckets[agent, chain, asset] = found
+        return found
+
+    def scope(self, agent: str) -> Scope:
+        """Return what the agent's allow rules admit, part by part; gathered once, then looked up."""
+        if agent not in self._agents:
+            agent = ""
+        found = self._scopes.get(agent)
+        if found is None:
+            found = self._scopes[agent] = scope_of(self.rules, agent=agent)
+        return found
+
+    def limits_for(self, payment: Payment) -> tuple[Limit, ...]:
+        """Return the limits that match the payment, in the policy's order."""
+        bucket = self.bucket(payment.agent, payment.chain, payment.asset)
+        if bucket.plain_limits is not None:
+            return bucket.plain_limits
+        return tuple(limit for limit in bucket.limits if limit.matcher.matches(payment))
+
+    def payable(self, book: AddressBook) -> tuple[str, ...]:
+        """Return the names of payees that some allow rule can pay, in the book's order."""
+        if any(r.effect == ALLOW and r.matcher.recipients is None for r in self.rules):
+            return tuple(p.name for p in book.payees)
+        return tuple(p.name for p in book.payees if self.lists(p.address))
+
+    def per_transaction_max(self, agent: str, asset: AssetId) -> int | None:
+        """Return the most that one payment may be under any allow rule, in base units; None when none speaks of it."""
+        fits = self.bucket(agent, asset.partition("/")[0], asset).allow.items
+        return max((min(fit.maximum_units, fit.high_units) for fit in fits), default=None)
+
+    def lists(self, address: Address) -> bool:
+        """Return whether an allow rule names this recipient."""
+        return any(address in recipients for recipients in self._listed)
+
+    def known_since(self, address: Address) -> int | None:
+        """Return when the recipient became known: a payee when it was added, an address of an allow list always (0).
+
+        None for an address that neither the address book nor an allow rule names.
+        """
+        added_ms = self._added.get(address)
+        if added_ms is None and self.lists(address):
+            return 0
+        return added_ms
+
+
+def compile_policy(document: Json, *, version: str, settings: Settings) -> CompiledPolicy:
+    """Return the index of a resolved policy.
+
+    Raises:
+        OwnerError: `POLICY_INVALID` when the document is not one that `resolve_policy` made.
+    """
+    try:
+        return _compile(as_mapping(document), version=version, settings=settings)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _malformed() from error
+
+
+def _compile(document: Mapping[str, Json], *, version: str, settings: Settings) -> CompiledPolicy:
+    lists = {name: frozenset(Address(a) for a in as_texts(found)) for name, found in as_mapping(document["lists"]).items()}
+    commitments = list_commitments(document)
+    rules = tuple(_rule(as_mapping(r), i, lists) for i, r in enumerate(as_items(document["rules"])))
+    limits = tuple(_limit(as_mapping(x), i, lists, commitments) for i, x in enumerate(as_items(document["limits"])))
+    allowing = [r.matcher for r in rules if r.effect == ALLOW]
+    matchers = [r.matcher for r in rules] + [limit.matcher for limit in limits]
+    validity = as_mapping(document["validity"])
+    return CompiledPolicy(
+        policy_id=as_text(document["id"]),
+        version=version,
+        hash=policy_hash(document),
+        settings_hash=settings.hash,
+        chains=_chains(allowing, settings),
+        disclosure=as_text(document["disclosure"]),
+        rules=rules,
+        limits=limits,
+        horizon_ms=max((limit.window.span_ms for limit in limits), default=0),
+        cooldown_ms=number_at(document, "cooldown") or 0,
+        new_recipient_hold_ms=number_at(document, "newRecipientHold") or 0,
+        not_before_ms=number_at(validity, "notBefore"),
+        expires_at_ms=number_at(validity, "expiresAt"),
+        pending_max=settings.pending_max,
+        fee_caps={c: (s.max_fee_wei, s.max_fee_per_day_wei) for c, s in settings.chains.items()},
+        _listed=tuple({id(m.recipients): m.recipients for m in allowing if m.recipients is not None}.values()),
+        _added={p.address: p.added_at_ms for p in reversed(settings.book.payees)},
+        _agents=frozenset(agent for m in matchers if m.agents is not None for agent in m.agents),
+    )
+
+
+def _chains(allowing: list[Matcher], settings: Settings) -> tuple[ChainId, ...]:
+    """Return the chains of the allow rules; only those with a node, once the settings name any."""
+    possible = {
+        chain
+        for m in allowing
+        for asset in m.assets or ()
+        if (chain := ChainId(asset.partition("/")[0])) in (m.chains or {chain}) and m.recipients != frozenset()
+    }
+    reached = settings.chains or possible
+    return tuple(c.chain_id for c in settings.registry.chains if c.chain_id in possible and c.chain_id in reached)
+
+
+def _rule(rule: Mapping[str, Json], index: int, lists: Mapping[str, frozenset[Address]]) -> Rule:
+    bounds = {
+        AssetId(asset): (number_at(as_mapping(b), "min") or 0, int(as_text(as_mapping(b)["max"])))
+        for asset, b in as_mapping(rule.get("perTransaction", {})).items()
+    }
+    return Rule(
+        rule_id=as_text(rule["id"]),
+        effect=as_text(rule["effect"]),
+        pointer=f"/rules/{index}",
+        matcher=_matcher(as_mapping(rule["match"]), lists),
+        bounds=bounds,
+    )
+
+
+def _limit(
+    limit: Mapping[str, Json], index: int, lists: Mapping[str, frozenset[Address]], commitments: Mapping[str, Json]
+) -> Limit:
+    match = as_mapping(limit["match"])
+    window = Rolling(int(as_text(as_mapping(limit["window"])["rolling"])))
+    maxima = limit.get("maxAmount")
+    group_by = tuple(as_texts(limit["groupBy"]))
+    recipients = match.get("recipients")
+    named = commitments[as_text(recipients["list"])] if isinstance(recipients, Mapping) else recipients
+    identity: Json = {"match": {**match, "recipients": named}, "window": window.name, "groupBy": group_by}
+    return Limit(
+        limit_id=as_text(limit["id"]),
+        pointer=f"/limits/{index}",
+        key=canonical_bytes(identity).decode(),
+        matcher=_matcher(match, lists),
+        window=window,
+        group_by=group_by,
+        max_units_by_asset=None if maxima is None else {a: int(as_text(u)) for a, u in as_mapping(maxima).items()},
+        max_count=number_at(limit, "maxCount"),
+        max_distinct_recipients=number_at(limit, "maxDistinctRecipients"),
+    )
+
+
+def _matcher(match: Mapping[str, Json], lists: Mapping[str, frozenset[Address]]) -> Matcher:
+    names = {part: frozenset(as_texts(match[part])) for part in ("agents", "operations", "categories") if part in match}
+    amounts = match.get("amount")
+    return Matcher(
+        agents=names.get("agents"),
+        operations=names.get("operations"),
+        chains=frozenset(ChainId(c) for c in as_texts(match["chains"])) if "chains" in match else None,
+        assets=frozenset(AssetId(a) for a in as_texts(match["assets"])) if "assets" in match else None,
+        recipients=_recipients(match["recipients"], lists) if "recipients" in match else None,
+        categories=names.get("categories"),
+        amounts=None if amounts is None else {AssetId(a): _bounds(as_mapping(b)) for a, b in as_mapping(amounts).items()},
+    )
+
+
+def _recipients(value: Json, lists: Mapping[str, frozenset[Address]]) -> frozenset[Address]:
+    if isinstance(value, Mapping):
+        return lists[as_text(value["list"])]
+    return frozenset(Address(a) for a in as_texts(value))
+
+
+def _bounds(bounds: Mapping[str, Json]) -> tuple[int, int]:
+    high = number_at(bounds, "max")
+    return number_at(bounds, "min") or 0, UNITS_MAX if high is None else high
+
+
+def _malformed() -> OwnerError:
+    sentence = "The stored policy is not a resolved policy document: propose it again from its source."
+    return OwnerError(ReasonCode.POLICY_INVALID, sentence)

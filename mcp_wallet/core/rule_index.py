@@ -1,0 +1,188 @@
+"""Compiled rules behind an index: what speaks about a payment is found by look-up, not by walking the policy.
+
+Rules and limits are gathered per (agent, chain, asset) with wildcards already merged in, and within that per
+recipient, so the cost of a decision does not grow with the number of rules nor with the length of their lists. Small
+lists are merged into one dictionary; a large one stays the one set that every rule naming it shares.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from mcp_wallet.core.identifiers import AssetId, ChainId
+from mcp_wallet.core.matching import Matcher
+from mcp_wallet.core.windows import Limit
+
+ALLOW: Final = "allow"
+DENY: Final = "deny"
+REQUIRE_APPROVAL: Final = "requireApproval"
+
+MERGED_RECIPIENTS_MAX: Final = 256
+"""A longer list is not copied into an index: it is looked up as the set that it is."""
+
+_ANY_UNITS: Final = (0, 1 << 256)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule, amounts in base units.
+
+    Args:
+        bounds: An allow rule's `perTransaction` (min, max) per asset, inclusive; empty for other effects.
+    """
+
+    rule_id: str
+    effect: str
+    pointer: str
+    matcher: Matcher
+    bounds: dict[AssetId, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A rule as it speaks about one asset, once agent, chain, asset and recipient fit."""
+
+    rule: Rule
+    operations: frozenset[str] | None
+    categories: frozenset[str] | None
+    low_units: int
+    high_units: int
+    minimum_units: int
+    maximum_units: int
+
+    def matches(self, operation: str, category: str, units: int) -> bool:
+        """Return whether the rest of the match holds."""
+        return (
+            self.low_units <= units <= self.high_units
+            and (self.operations is None or operation in self.operations)
+            and (self.categories is None or category in self.categories)
+        )
+
+
+class RecipientTable(Generic[T]):
+    """Items by the recipients that they name; None names everyone."""
+
+    __slots__ = ("_anyone", "_by_address", "_large", "items")
+
+    def __init__(self, items: Iterable[tuple[frozenset[str] | None, T]]) -> None:
+        """Index the items; they are found again in the order given, those with large lists last."""
+        listed = list(items)
+        self.items: tuple[T, ...] = tuple(item for _, item in listed)
+        self._anyone = tuple(item for recipients, item in listed if recipients is None)
+        large: dict[int, tuple[frozenset[str], list[T]]] = {}
+        small: set[str] = set()
+        for recipients, item in listed:
+            if recipients is not None and len(recipients) > MERGED_RECIPIENTS_MAX:
+                large.setdefault(id(recipients), (recipients, []))[1].append(item)
+            elif recipients is not None:
+                small |= recipients
+        merged: dict[str, list[T]] = {address: [] for address in small}
+        for recipients, item in listed:
+            if recipients is None or len(recipients) <= MERGED_RECIPIENTS_MAX:
+                for address in small if recipients is None else recipients:
+                    merged[address].append(item)
+        self._by_address = {address: tuple(found) for address, found in merged.items()}
+        self._large = tuple((recipients, tuple(found)) for recipients, found in large.values())
+
+    def candidates(self, to: str) -> tuple[T, ...]:
+        """Return the items that name this recipient."""
+        found = self._by_address.get(to, self._anyone)
+        for recipients, items in self._large:
+            if to in recipients:
+                found += items
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """What speaks about one (agent, chain, asset).
+
+    Args:
+        plain_limits: All limits in the policy's order, when none of them looks at anything further; else None.
+    """
+
+    allow: RecipientTable[Fit]
+    deny: RecipientTable[Fit]
+    approval: RecipientTable[Fit]
+    limits: tuple[Limit, ...]
+    plain_limits: tuple[Limit, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What one agent's allow rules admit, part by part: tells which list it was that refused."""
+
+    rules: RecipientTable[Rule]
+    assets: frozenset[AssetId]
+    chains: frozenset[ChainId] | None
+    operations: frozenset[str] | None
+    categories: frozenset[str] | None
+
+
+def bucket_of(rules: Sequence[Rule], limits: Sequence[Limit], *, agent: str, chain: ChainId, asset: AssetId) -> Bucket:
+    """Return everything that speaks about this agent, chain and asset, the rules ordered by id."""
+    fitting = sorted((r for r in rules if _fits(r.matcher, agent, chain, asset)), key=lambda r: r.rule_id)
+    counting = tuple(limit for limit in limits if _fits(limit.matcher, agent, chain, asset))
+    return Bucket(
+        allow=_table(fitting, ALLOW, asset),
+        deny=_table(fitting, DENY, asset),
+        approval=_table(fitting, REQUIRE_APPROVAL, asset),
+        limits=counting,
+        plain_limits=counting if all(_is_plain(limit.matcher) for limit in counting) else None,
+    )
+
+
+def scope_of(rules: Sequence[Rule], *, agent: str) -> Scope:
+    """Return what the agent's allow rules admit, part by part; None where one of them admits everything."""
+    allowing = [r for r in rules if r.effect == ALLOW and (r.matcher.agents is None or agent in r.matcher.agents)]
+    matchers = [r.matcher for r in allowing]
+    return Scope(
+        rules=RecipientTable((r.matcher.recipients, r) for r in allowing),
+        assets=_union(m.assets for m in matchers) or frozenset(),
+        chains=_union(m.chains for m in matchers),
+        operations=_union(m.operations for m in matchers),
+        categories=_union(m.categories for m in matchers),
+    )
+
+
+def _union(parts: Iterable[frozenset[T] | None]) -> frozenset[T] | None:
+    union: set[T] = set()
+    for part in parts:
+        if part is None:
+            return None
+        union |= part
+    return frozenset(union)
+
+
+def _fits(matcher: Matcher, agent: str, chain: ChainId, asset: AssetId) -> bool:
+    return (
+        (matcher.agents is None or agent in matcher.agents)
+        and (matcher.chains is None or chain in matcher.chains)
+        and (matcher.assets is None or asset in matcher.assets)
+        and (matcher.amounts is None or asset in matcher.amounts)
+    )
+
+
+def _is_plain(matcher: Matcher) -> bool:
+    return (matcher.operations, matcher.recipients, matcher.categories, matcher.amounts) == (None,) * 4
+
+
+def _table(rules: Iterable[Rule], effect: str, asset: AssetId) -> RecipientTable[Fit]:
+    return RecipientTable((r.matcher.recipients, _fit(r, asset)) for r in rules if r.effect == effect)
+
+
+def _fit(rule: Rule, asset: AssetId) -> Fit:
+    matcher = rule.matcher
+    low, high = _ANY_UNITS if matcher.amounts is None else matcher.amounts[asset]
+    minimum, maximum = rule.bounds.get(asset, _ANY_UNITS)
+    return Fit(
+        rule=rule,
+        operations=matcher.operations,
+        categories=matcher.categories,
+        low_units=low,
+        high_units=high,
+        minimum_units=minimum,
+        maximum_units=maximum,
+    )
