@@ -1,0 +1,1 @@
+"""Tests that answer questions: see the table in CONTRIBUTING.md."""

@@ -1,0 +1,44 @@
+"""Every promise that our documents make, and the mark that ties a test to one.
+
+To promise something: add a row to `PROMISES` and put `@promise("its-id")` on each test that shows it. The build
+fails when a promise has no test and when a test names a promise that is not here (`tests/test_promises.py`); both
+are read from the source, so they hold in every worker and for tests that were skipped or not selected.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+Test = TypeVar("Test", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One sentence that an owner may rely on.
+
+    Attributes:
+        id: Lower-case words joined by hyphens; never used again for another meaning.
+        sentence: What is promised, as a reader of the documents would put it.
+        where: The document and section that promises it.
+    """
+
+    id: str
+    sentence: str
+    where: str
+
+
+PROMISES: Final[tuple[Promise, ...]] = ()
+
+_IDS: Final = frozenset(row.id for row in PROMISES)
+
+
+def promise(promise_id: str) -> Callable[[Test], Test]:
+    """Return a decorator that leaves the test as it is; the mark itself is what `test_promises.py` reads.
+
+    Raises:
+        LookupError: If no row has this id, so that a misspelt mark stops its own file at once.
+    """
+    if promise_id not in _IDS:
+        msg = f"no promise has the id `{promise_id}`: add it to PROMISES in tests/promises.py"
+        raise LookupError(msg)
+    return lambda test: test
