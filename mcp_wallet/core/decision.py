@@ -133,6 +133,8 @@ class Counters:
         ledger_nonce: The next account nonce by the ledger, None before the first payment on the chain.
         pending: This agent's payments that wait for approval.
         halted: A code that stops all spending (`ROLLBACK_DETECTED`), else empty.
+        duplicate: A code of a guard against paying twice (`DUPLICATE_REFERENCE`), else empty.
+        fees_today_wei: Fees of the chain in the last 24 h, those in flight at their most.
     """
 
     uses: tuple[WindowUse, ...] = ()
@@ -145,6 +147,8 @@ class Counters:
     ledger_nonce: int | None = None
     pending: int = 0
     halted: str = ""
+    duplicate: str = ""
+    fees_today_wei: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

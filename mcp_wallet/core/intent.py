@@ -51,12 +51,16 @@ class Agent:
     sender: Address
     chains: tuple[ChainId, ...]
     policy_hash: str
+    settings_hash: str = ""
     category: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentDraft:
-    """A parsed payment: every value typed and bounded, not yet decided."""
+    """A parsed payment: every value typed and bounded, not yet decided.
+
+    `settings_hash` names the settings that its names were read by: the ledger decides under no others.
+    """
 
     org_id: str
     agent_id: str
@@ -73,6 +77,7 @@ class PaymentDraft:
     memo_hash: str
     blind: str
     idempotency_key: str
+    settings_hash: str = ""
 
     @property
     def content(self) -> tuple[str, ...]:
@@ -187,6 +192,7 @@ def parse_request(
         memo_hash="sha256:" + hashlib.sha256(b"mcp-wallet/memo/v1\n" + memo.encode()).hexdigest() if memo else "",
         blind="",
         idempotency_key=parse_idempotency_key(request.idempotency_key),
+        settings_hash=agent.settings_hash,
     )
 
 

@@ -1,0 +1,168 @@
+"""One owning connection, one committer, many callers per commit.
+
+A ledger operation is one synchronous function that runs on the connection's thread between BEGIN IMMEDIATE and COMMIT;
+while one batch commits, the next gathers. A caller that is cancelled leaves its operation running: what was asked of
+the ledger happens, and asking again by payment id tells the outcome. Between processes a file lock queues the writers,
+so nobody spins on SQLite's busy handler.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import aiosqlite
+import sqlcipher3.dbapi2 as sqlcipher
+
+from mcp_wallet.adapters.sqlite.connection import Raw, database_errors, open_raw
+from mcp_wallet.core.errors import InvariantBroken, OutsideError, WalletError
+from mcp_wallet.core.reasons import ReasonCode
+
+T = TypeVar("T")
+BATCH_MAX: Final = 256
+Operation = Callable[[], Any]
+
+
+class Committer:
+    """Runs operations on the connection's own thread.
+
+    Args:
+        connection: Opened by `open`, never shared.
+        begin: Called after BEGIN with the raw connection, to bring memory up to date.
+        forget: Called after a rollback: whatever memory holds may be wrong.
+        writes: Returns how many events were appended so far, to tell whether a refusing operation had written.
+    """
+
+    def __init__(
+        self,
+        connection: aiosqlite.Connection,
+        *,
+        lock_path: Path,
+        begin: Callable[[Raw], None],
+        forget: Callable[[], None],
+        writes: Callable[[], int],
+    ) -> None:
+        """Take the parts; nothing runs until the first call."""
+        self._connection = connection
+        self._begin, self._forget, self._writes = begin, forget, writes
+        self._lock_file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._queue: list[tuple[Operation, asyncio.Future[Any]]] = []
+        self._drain: asyncio.Task[None] | None = None
+        self.commits = 0
+
+    async def write(self, operation: Callable[[], T]) -> T:
+        """Run the operation in the next commit; what it returned is durable when this returns."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.append((operation, future))
+        if self._drain is None or self._drain.done():
+            self._drain = asyncio.create_task(self._drain_queue())
+        return await asyncio.shield(future)
+
+    async def read(self, operation: Callable[[], T]) -> T:
+        """Run the operation on one snapshot that holds everything committed by any process before the call."""
+        return await _on_thread(self._connection, lambda: self._read_transaction(operation))
+
+    async def close(self) -> None:
+        """Finish the queue, then close; the thread ends."""
+        if self._drain is not None:
+            await self._drain
+        await self._connection.close()
+        os.close(self._lock_file)
+
+    async def _drain_queue(self) -> None:
+        while self._queue:
+            batch, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
+            try:
+                outcomes = await _on_thread(
+                    self._connection, lambda batch=batch: self._write_transaction([op for op, _ in batch])
+                )
+            except (WalletError, InvariantBroken) as error:
+                outcomes = [error] * len(batch)
+            except BaseException as error:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(_unknown_outcome(error))
+                raise
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
+                if future.done():
+                    continue
+                if isinstance(outcome, Exception):
+                    future.set_exception(outcome)
+                else:
+                    future.set_result(outcome)
+
+    # -- on the connection's thread ----------------------------------------------------------------------------
+
+    def _write_transaction(self, operations: list[Operation]) -> list[Any]:
+        raw = _raw(self._connection)
+        fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+        try:
+            with database_errors():
+                raw.execute("BEGIN IMMEDIATE")
+                self._begin(raw)
+                outcomes = [self._outcome(operation) for operation in operations]
+                raw.execute("COMMIT")
+            self.commits += 1
+        except BaseException:
+            self._roll_back(raw)
+            raise
+        finally:
+            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+        return outcomes
+
+    def _outcome(self, operation: Operation) -> Any:  # noqa: ANN401  each operation has its own type
+        """Return what the operation returned or why it refused; a refusal after a write fails the whole batch."""
+        before = self._writes()
+        try:
+            return operation()
+        except WalletError as error:
+            if self._writes() != before:
+                message = "a ledger operation refused after it had written"
+                raise InvariantBroken(message) from error
+            return error
+
+    def _read_transaction(self, operation: Callable[[], T]) -> T:
+        raw = _raw(self._connection)
+        with database_errors():
+            raw.execute("BEGIN")
+            try:
+                self._begin(raw)
+                return operation()
+            finally:
+                raw.execute("ROLLBACK")
+
+    def _roll_back(self, raw: Raw) -> None:
+        self._forget()
+        if raw.in_transaction:
+            try:
+                raw.execute("ROLLBACK")
+            except sqlcipher.DatabaseError as error:
+                raise OutsideError(ReasonCode.LEDGER_UNAVAILABLE, "The ledger could not be rolled back.") from error
+
+
+async def connect(path: Path, *, key: bytes | None, create: bool) -> aiosqlite.Connection:
+    """Return aiosqlite's connection with our engine on its thread; errors as `open_raw`."""
+    return await aiosqlite.Connection(lambda: open_raw(path, key=key, create=create), iter_chunk_size=64)
+
+
+async def _on_thread(connection: aiosqlite.Connection, function: Callable[[], T]) -> T:
+    """Run a function on the connection's thread: the one place that uses aiosqlite's private entry point (ADR 6)."""
+    result: T = await connection._execute(function)  # noqa: SLF001  pinned to 0.22.1 and held by a test
+    return result
+
+
+def _raw(connection: aiosqlite.Connection) -> Raw:
+    return connection._conn  # noqa: SLF001  pinned to 0.22.1 and held by a test
+
+
+def raw_of(committer: Committer) -> Raw:
+    """Return the engine's connection, to be used only by operations on its own thread."""
+    return _raw(committer._connection)  # noqa: SLF001  the same module
+
+
+def _unknown_outcome(error: BaseException) -> Exception:
+    if isinstance(error, Exception):
+        return error
+    return OutsideError(ReasonCode.LEDGER_UNAVAILABLE, "The ledger was stopped: ask get_payment for the outcome.")

@@ -1,0 +1,341 @@
+"""Gate 1 inside its transaction: guards, freezes, counters, decide, reserve, record."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_wallet.adapters.sqlite.connection import Raw
+from mcp_wallet.adapters.sqlite.rows import PaymentRow, find_row, insert_row, read_row
+from mcp_wallet.adapters.sqlite.rows import SELECT as SELECT_PAYMENT
+from mcp_wallet.adapters.sqlite.state import LedgerState, payment_at
+from mcp_wallet.adapters.sqlite.trail import append_event, head_of
+from mcp_wallet.contract.events import EventType, decision_payload
+from mcp_wallet.core.books import HOUR_MS, content_of
+from mcp_wallet.core.canonical import Json, canonical_bytes
+from mcp_wallet.core.compile import CompiledPolicy
+from mcp_wallet.core.decision import NO_FACTS, Counters, Decision, Facts, Outcome
+from mcp_wallet.core.errors import CallerError, OwnerError
+from mcp_wallet.core.guards import Hit, Verdict, judge
+from mcp_wallet.core.identifiers import ChainId
+from mcp_wallet.core.intent import PaymentDraft, PaymentIntent
+from mcp_wallet.core.lifecycle import State
+from mcp_wallet.core.matching import Payment
+from mcp_wallet.core.policy_gate import approval_for, decide
+from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.settings import Settings
+from mcp_wallet.ports import Approved, Clock, Denied, PaymentRecord, Replayed
+
+CLOCK_CLAMP_MS: Final = 2_000
+_STATE_OF: Final = {
+    Outcome.ALLOW: State.RESERVED,
+    Outcome.REQUIRE_APPROVAL: State.PENDING_APPROVAL,
+    Outcome.DENY: State.DENIED,
+}
+
+
+@dataclass(slots=True)
+class Gate:
+    """Gate 1 on one connection; its methods run on the connection's thread, inside a transaction.
+
+    Args:
+        home_key: Secret of the home: intent ids and recipient pseudonyms are keyed with it.
+        halted: A code that stops all spending, or empty text.
+    """
+
+    raw: Raw
+    state: LedgerState
+    home_key: bytes
+    clock: Clock
+    halted: str = ""
+
+    def preview(self, draft: PaymentDraft) -> Replayed | bool:
+        """Return a replay, or whether the draft is refused without any chain fact; writes nothing."""
+        policy, settings = self.in_force(draft)
+        verdict = self._guards(draft, settings)
+        if verdict.replay:
+            return Replayed(record=self._record(verdict.replay))
+        decision = self._decide(draft, policy, settings, verdict, NO_FACTS)[0]
+        return decision.outcome is Outcome.DENY
+
+    def simulate(self, draft: PaymentDraft) -> Decision:
+        """Return what would be decided without facts; records a `simulation` event, reserves nothing."""
+        policy, settings = self.in_force(draft)
+        verdict = self._guards(draft, settings)
+        decision, intent = self._decide(draft, policy, settings, verdict, NO_FACTS)
+        append_event(
+            self.raw,
+            self.state,
+            EventType.SIMULATION,
+            {
+                "decision": str(decision.outcome),
+                "reasons": [r.document() for r in decision.reasons],
+                "fingerprint": intent.fingerprint(),
+                "duplicate": verdict.replay,
+            },
+            at_ms=decision.now_ms,
+            agent_id=draft.agent_id,
+        )
+        return decision
+
+    def decide_and_reserve(
+        self, draft: PaymentDraft, facts: Facts, *, only_refuse: bool = False
+    ) -> Approved | Denied | Replayed | None:
+        """Decide and write the decision, its reservation and its event; None when it should only refuse and need not."""
+        policy, settings = self.in_force(draft)
+        verdict = self._guards(draft, settings)
+        if verdict.replay:
+            return Replayed(record=self._record(verdict.replay))
+        payment_id = "pay_" + secrets.token_hex(16)
+        decision, intent = self._decide(draft, policy, settings, verdict, facts, payment_id=payment_id)
+        if only_refuse and decision.outcome is not Outcome.DENY:
+            return None
+        fingerprint = intent.fingerprint()
+        payload = decision_payload(
+            decision=decision,
+            policy=policy,
+            draft=draft,
+            intent=intent,
+            fingerprint=fingerprint,
+            payment_id=payment_id,
+            recipient_hash=self._pseudonym(draft.to),
+            settings_version=settings.version,
+            plaintext=settings.plaintext,
+        )
+        approval = None
+        if decision.outcome is Outcome.ALLOW:
+            approval = approval_for(
+                decision,
+                payment_id=payment_id,
+                intent=intent,
+                facts=facts,
+                fingerprint=fingerprint,
+                fee_cap_wei=policy.fee_caps.get(ChainId(intent.chain), (0, 0))[0],
+                now_ms=decision.now_ms,
+            )
+        sequence = append_event(
+            self.raw,
+            self.state,
+            EventType.POLICY_DECISION,
+            payload,
+            at_ms=decision.now_ms,
+            agent_id=draft.agent_id,
+        )
+        record = PaymentRecord(
+            payment_id=payment_id,
+            state=_STATE_OF[decision.outcome],
+            outcome=decision.outcome,
+            reasons=decision.reasons,
+            intent=intent,
+            fingerprint=fingerprint,
+            payee=draft.payee,
+            memo=draft.memo,
+            idempotency_key=draft.idempotency_key,
+            policy_hash=decision.policy_hash,
+            settings_hash=decision.settings_hash,
+            decided_at_ms=decision.now_ms,
+            decision_sequence=sequence,
+            approval=approval,
+            remaining_units=min(decision.remaining.values(), default=None),
+        )
+        self._store(record, policy, facts)
+        self._after(record, settings)
+        head = head_of(self.state)
+        if approval is not None:
+            return Approved(record=record, approval=approval, head=head)
+        return Denied(record=record, head=head)
+
+    def now_ms(self) -> tuple[int, int]:
+        """Return the decision's time, never before the newest event's, and what the wall clock says."""
+        wall_ms = self.clock()
+        return max(wall_ms, self.state.books.last_event_ms), wall_ms
+
+    def in_force(self, draft: PaymentDraft) -> tuple[CompiledPolicy, Settings]:
+        """Return policy and settings; refuses when the draft's names were read by other settings."""
+        settings = self.state.control.settings
+        agent = self.state.control.agents.get(draft.agent_id)
+        policy = self.state.control.policies.get(agent.policy_id) if agent else None
+        if settings is None or policy is None:
+            raise OwnerError(ReasonCode.POLICY_MISSING, "This agent has no active policy: ask the operator.")
+        if draft.settings_hash != settings.hash:
+            raise CallerError(ReasonCode.POLICY_CHANGED, "The settings changed during the call: send it again.")
+        return policy, settings
+
+    # -- parts -----------------------------------------------------------------------------------------------
+
+    def _decide(  # noqa: PLR0913  the parts of one decision
+        self,
+        draft: PaymentDraft,
+        policy: CompiledPolicy,
+        settings: Settings,
+        verdict: Verdict,
+        facts: Facts,
+        *,
+        payment_id: str = "",
+    ) -> tuple[Decision, PaymentIntent]:
+        now_ms, wall_ms = self.now_ms()
+        intent = draft.intent(self._intent_id(draft, payment_id))
+        payment = payment_at(intent, now_ms)
+        counters = counters_for(
+            self.state,
+            policy=policy,
+            settings=settings,
+            payment=payment,
+            wall_ms=wall_ms,
+            duplicate=str(verdict.refuse or ""),
+            halted=self.halted,
+        )
+        return decide(policy, intent, counters, facts, now_ms), intent
+
+    def _guards(self, draft: PaymentDraft, settings: Settings) -> Verdict:
+        by_reference = by_key = by_content = None
+        if draft.reference:
+            by_reference = self._hit(
+                "reference = ? AND recipient = ? AND sender = ? AND freed = 0 AND reference <> ''",
+                (draft.reference, draft.to, draft.sender),
+            )
+        if draft.idempotency_key:
+            by_key = self._hit(
+                "idempotency_key = ? AND agent_id = ? AND freed = 0 AND idempotency_key <> ''", (draft.idempotency_key, draft.agent_id)
+            )
+        if not draft.reference:
+            now_ms, _ = self.now_ms()
+            found = self.state.books.same_content(_payment_of(draft, now_ms), since_ms=now_ms - settings.deduplication_ms)
+            by_content = None if found is None else Hit(payment_id=found, agent_id=draft.agent_id, content=draft.content)
+        return judge(
+            agent_id=draft.agent_id,
+            content=draft.content,
+            has_key=bool(draft.idempotency_key),
+            by_reference=by_reference,
+            by_key=by_key,
+            by_content=by_content,
+        )
+
+    def _hit(self, condition: str, values: tuple[str, ...]) -> Hit | None:
+        row = self.raw.execute(f"{SELECT_PAYMENT} WHERE {condition}", values).fetchone()
+        if row is None:
+            return None
+        record = read_row(row).record
+        return Hit(
+            payment_id=record.payment_id,
+            agent_id=record.intent.agent_id,
+            content=content_of(payment_at(record.intent, record.decided_at_ms)),
+        )
+
+    def _record(self, payment_id: str) -> PaymentRecord:
+        row: PaymentRow | None = find_row(self.raw, payment_id)
+        assert row is not None, "a guard named a payment that is not there"  # noqa: S101
+        return row.record
+
+    def _intent_id(self, draft: PaymentDraft, payment_id: str) -> str:
+        """Return `int_` + base32 of the keyed hash of the strongest guard; the attempt counts freed predecessors."""
+        guard, value, attempt = "payment", payment_id, 0
+        if draft.reference:
+            guard, value = "reference", draft.reference
+            attempt = self._count(
+                "reference = ? AND recipient = ? AND sender = ? AND reference <> ''", (draft.reference, draft.to, draft.sender)
+            )
+        elif draft.idempotency_key:
+            guard, value = "idempotency_key", draft.idempotency_key
+            attempt = self._count("idempotency_key = ? AND agent_id = ? AND idempotency_key <> ''", (draft.idempotency_key, draft.agent_id))
+        name: Json = [draft.org_id, draft.agent_id, guard, value, draft.to, str(attempt)]
+        digest = hmac.digest(self.home_key, b"mcp-wallet/intent-id/v1\n" + canonical_bytes(name), hashlib.sha256)
+        return "int_" + base64.b32encode(digest).decode().rstrip("=").lower()
+
+    def _count(self, condition: str, values: tuple[str, ...]) -> int:
+        found: int = self.raw.execute(f"SELECT count(*) FROM payment WHERE {condition}", values).fetchone()[0]  # noqa: S608
+        return found
+
+    def _pseudonym(self, address: str) -> str:
+        digest = hmac.digest(self.home_key, b"mcp-wallet/recipient/v1\n" + address.encode(), hashlib.sha256)
+        return "hmac-sha256:" + digest.hex()
+
+    def _store(self, record: PaymentRecord, policy: CompiledPolicy, facts: Facts) -> None:
+        if record.approval is not None:
+            expires_at_ms = record.approval.expires_at_ms
+        else:
+            expires_at_ms = record.decided_at_ms + policy.approval_ttl_ms
+        insert_row(
+            self.raw,
+            record,
+            freed=record.outcome is Outcome.DENY,
+            expires_at_ms=expires_at_ms,
+            account_nonce=facts.account_nonce,
+        )
+
+    def _after(self, record: PaymentRecord, settings: Settings) -> None:
+        """Ask people for what needs them; freeze an agent that was denied too often (it searches or is broken)."""
+        agent_id, at_ms = record.intent.agent_id, record.decided_at_ms
+        if record.outcome is Outcome.REQUIRE_APPROVAL:
+            payload: dict[str, Json] = {"paymentId": record.payment_id, "fingerprint": record.fingerprint}
+            append_event(
+                self.raw, self.state, EventType.APPROVAL_REQUESTED, payload, at_ms=at_ms, agent_id=agent_id
+            )
+        if record.outcome is not Outcome.DENY or ("agent", agent_id) in self.state.books.freezes:
+            return
+        if self.state.books.denials_since(agent_id, at_ms - HOUR_MS) >= settings.denials_per_hour:
+            engage_freeze(
+                self.raw,
+                self.state,
+                kind="agent",
+                value=agent_id,
+                reason=f"{settings.denials_per_hour} denials within an hour",
+                actor={"kind": "system", "name": "gate-1"},
+                at_ms=at_ms,
+            )
+
+
+def counters_for(  # noqa: PLR0913  each is one input of a decision
+    state: LedgerState,
+    *,
+    policy: CompiledPolicy,
+    settings: Settings,
+    payment: Payment,
+    wall_ms: int,
+    duplicate: str,
+    halted: str,
+) -> Counters:
+    """Return what the ledger knows of the past for one payment."""
+    books, now_ms, chain = state.books, payment.at_ms, payment.chain
+    imitated = None if policy.lists(payment.to) else settings.book.imitated_by(payment.to)
+    return Counters(
+        uses=tuple(books.windows.use(limit, payment, now_ms) for limit in policy.limits_for(payment)),
+        frozen_by=books.frozen_by(payment),
+        last_payment_ms=books.last_admitted_ms(payment, since_ms=now_ms - policy.cooldown_ms),
+        last_event_ms=books.last_event_ms,
+        wall_ms=wall_ms,
+        known_since_ms=policy.known_since(payment.to),
+        imitates=imitated.name if imitated else "",
+        ledger_nonce=books.next_nonce.get(chain),
+        pending=books.pending[payment.agent],
+        halted=halted,
+        duplicate=duplicate,
+        fees_today_wei=books.fees_today_wei(chain, now_ms),
+    )
+
+
+def engage_freeze(  # noqa: PLR0913  what, why, who and when of one stop
+    raw: Raw, state: LedgerState, *, kind: str, value: str, reason: str, actor: dict[str, Json], at_ms: int
+) -> None:
+    """Stop what is named from the next decision or claim on, in every process; durable with the transaction."""
+    raw.execute(
+        "INSERT INTO freeze (kind, value, reason) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET reason = excluded.reason",
+        (kind, value, reason),
+    )
+    payload: dict[str, Json] = {"kind": kind, "value": value, "reason": reason, "actor": actor}
+    append_event(raw, state, EventType.KILL_SWITCH_ENGAGED, payload, at_ms=at_ms)
+
+
+def _payment_of(draft: PaymentDraft, at_ms: int) -> Payment:
+    return Payment(
+        agent=draft.agent_id,
+        operation=draft.operation,
+        chain=draft.chain.chain_id,
+        asset=draft.asset.asset_id,
+        to=draft.to,
+        category=draft.category,
+        amount_units=draft.amount_units,
+        at_ms=at_ms,
+    )

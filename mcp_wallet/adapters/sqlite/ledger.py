@@ -1,0 +1,275 @@
+"""The ledger on SQLite: the port's verbs, each one function inside one transaction.
+
+Nothing is decided here: `gate.py` holds Gate 1's transaction, `execution.py` the payment's life, `control.py` the
+operator's acts. This file says which of them runs as a write, which as a read.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from mcp_wallet.adapters.sqlite.access import Access
+from mcp_wallet.adapters.sqlite.committer import Committer, connect, raw_of
+from mcp_wallet.adapters.sqlite.control import ControlPlane
+from mcp_wallet.adapters.sqlite.execution import Execution
+from mcp_wallet.adapters.sqlite.gate import Gate
+from mcp_wallet.adapters.sqlite.queries import Queries
+from mcp_wallet.adapters.sqlite.state import LedgerState
+from mcp_wallet.adapters.sqlite.trail import head_of
+from mcp_wallet.contract.events import EventType
+from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.compile import CompiledPolicy
+from mcp_wallet.core.credentials import credential_hash, parse_operator_token
+from mcp_wallet.core.decision import NO_FACTS, Decision, Facts, Reason
+from mcp_wallet.core.errors import CallerError
+from mcp_wallet.core.identifiers import ZERO_ADDRESS, Address
+from mcp_wallet.core.intent import Agent, PaymentDraft
+from mcp_wallet.core.lifecycle import State, Step
+from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.settings import Settings
+from mcp_wallet.core.settlement_gate import Receipt
+from mcp_wallet.core.signing_gate import GateRefusal, Sealed, Signed
+from mcp_wallet.ports import (
+    Actor,
+    AgentRow,
+    Approved,
+    BudgetLine,
+    Builder,
+    Clock,
+    Denied,
+    Head,
+    PaymentRecord,
+    Replayed,
+)
+
+SYSTEM: Final = Actor(kind="system", name="wallet")
+
+
+class SqliteLedger:
+    """`ports.Ledger` and `ports.ControlLedger` on one file that several processes share."""
+
+    def __init__(self, committer: Committer, state: LedgerState, *, home_key: bytes, clock: Clock, sender: Address) -> None:
+        """Use `open` or `create`."""
+        self._committer, self._home_key = committer, home_key
+        raw = raw_of(committer)
+        self._gate = Gate(raw, state, home_key, clock)
+        self._execution = Execution(raw, state, clock)
+        self._control = ControlPlane(raw, state, clock)
+        self._queries = Queries(raw, state, clock)
+        self._access = Access(state, home_key, clock, sender)
+        self._state = state
+
+    @classmethod
+    async def open(
+        cls, path: Path, *, database_key: bytes | None, home_key: bytes, clock: Clock, sender: Address = ZERO_ADDRESS
+    ) -> "SqliteLedger":
+        """Return the ledger of an existing file; `OwnerError(LEDGER_UNAVAILABLE)` when it is missing or locked away.
+
+        Args:
+            database_key: 32 bytes, or None for a plaintext home.
+            sender: The home's account address; may be left out where nobody pays.
+        """
+        return await cls._connect(path, database_key, home_key, clock, sender, create=False)
+
+    @classmethod
+    async def create(
+        cls, path: Path, *, database_key: bytes | None, home_key: bytes, clock: Clock, sender: Address = ZERO_ADDRESS
+    ) -> "SqliteLedger":
+        """Return a new, empty ledger; `OwnerError(LEDGER_UNAVAILABLE)` when the file exists."""
+        return await cls._connect(path, database_key, home_key, clock, sender, create=True)
+
+    @classmethod
+    async def _connect(  # noqa: PLR0913  the parts of `open`
+        cls, path: Path, database_key: bytes | None, home_key: bytes, clock: Clock, sender: Address, *, create: bool
+    ) -> "SqliteLedger":
+        state = LedgerState()
+        connection = await connect(path, key=database_key, create=create)
+        committer = Committer(
+            connection,
+            lock_path=path.with_name(path.name + ".lock"),
+            begin=state.refresh,
+            forget=state.forget,
+            writes=lambda: state.writes,
+        )
+        return cls(committer, state, home_key=home_key, clock=clock, sender=sender)
+
+    @property
+    def commits(self) -> int:
+        """Commits so far, for measurements."""
+        return self._committer.commits
+
+    def halt(self, code: ReasonCode) -> None:
+        """Refuse every further decision of this process with a code (`ROLLBACK_DETECTED`)."""
+        self._gate.halted = str(code)
+
+    # -- agent plane -------------------------------------------------------------------------------------------
+
+    async def authenticate(self, api_key: str) -> tuple[Agent, CompiledPolicy, Settings]:
+        """See `ports.Ledger`."""
+        return await self._committer.read(lambda: self._access.authenticate(api_key))
+
+    async def preview(self, draft: PaymentDraft) -> Denied | Replayed | None:
+        """See `ports.Ledger`."""
+        found = await self._committer.read(lambda: self._gate.preview(draft))
+        if isinstance(found, Replayed):
+            return found
+        if not found:
+            return None
+        decided = await self._committer.write(
+            lambda: self._gate.decide_and_reserve(draft, NO_FACTS, only_refuse=True)
+        )
+        assert not isinstance(decided, Approved), "without facts nothing is approved"  # noqa: S101
+        return decided
+
+    async def decide_and_reserve(self, draft: PaymentDraft, facts: Facts) -> Approved | Denied | Replayed:
+        """See `ports.Ledger`."""
+        decided = await self._committer.write(lambda: self._gate.decide_and_reserve(draft, facts))
+        assert decided is not None, "a full decision is never left out"  # noqa: S101
+        return decided
+
+    async def simulate(self, draft: PaymentDraft) -> Decision:
+        """See `ports.Ledger`."""
+        return await self._committer.write(lambda: self._gate.simulate(draft))
+
+    async def payment(
+        self, *, agent_id: str, payment_id: str = "", reference: str = "", idempotency_key: str = ""
+    ) -> PaymentRecord | None:
+        """See `ports.Ledger`."""
+        return await self._committer.read(
+            lambda: self._queries.payment(
+                agent_id=agent_id, payment_id=payment_id, reference=reference, idempotency_key=idempotency_key
+            )
+        )
+
+    async def payments(self, *, agent_id: str = "", limit: int = 20, states: Sequence[State] = ()) -> list[PaymentRecord]:
+        """See `ports.Ledger`."""
+        return await self._committer.read(lambda: self._queries.payments(agent_id=agent_id, limit=limit, states=states))
+
+    async def budget(self, agent: Agent, policy: CompiledPolicy) -> tuple[list[BudgetLine], tuple[str, ...]]:
+        """See `ports.Ledger`."""
+        return await self._committer.read(lambda: self._queries.budget(agent, policy))
+
+    # -- execution ---------------------------------------------------------------------------------------------
+
+    async def claim(self, payment_id: str, build: Builder) -> Sealed | GateRefusal | None:
+        """See `ports.Ledger`."""
+        return await self._committer.write(lambda: self._execution.claim(payment_id, build))
+
+    async def sealed(self, payment_id: str) -> Sealed | None:
+        """See `ports.Ledger`."""
+        return await self._committer.read(lambda: self._execution.sealed(payment_id))
+
+    async def store_signed(self, signed: Signed) -> None:
+        """See `ports.Ledger`."""
+        await self._committer.write(lambda: self._execution.store_signed(signed))
+
+    async def reject_signed(self, payment_id: str, refusal: GateRefusal) -> None:
+        """See `ports.Ledger`."""
+        await self._committer.write(lambda: self._execution.reject_signed(payment_id, refusal))
+
+    async def mark_broadcast(self, payment_id: str) -> None:
+        """See `ports.Ledger`."""
+        await self._committer.write(
+            lambda: self._execution.advance(payment_id, Step.SEND, EventType.TRANSACTION_BROADCAST)
+        )
+
+    async def mark_unknown(self, payment_id: str) -> None:
+        """See `ports.Ledger`."""
+        await self._committer.write(
+            lambda: self._execution.advance(payment_id, Step.LOSE_SIGHT, EventType.TRANSACTION_UNKNOWN)
+        )
+
+    async def confirm(self, payment_id: str, receipt: Receipt) -> None:
+        """See `ports.Ledger`."""
+        await self._committer.write(lambda: self._execution.confirm(payment_id, receipt))
+
+    async def fail(self, payment_id: str, reason: Reason, receipt: Receipt | None) -> None:
+        """See `ports.Ledger`."""
+        await self._committer.write(lambda: self._execution.fail(payment_id, reason, receipt))
+
+    async def settlement_mismatch(self, payment_id: str, receipt: Receipt, observed: str) -> None:
+        """See `ports.Ledger`."""
+        await self._committer.write(lambda: self._execution.settlement_mismatch(payment_id, receipt, observed))
+
+    async def expire_overdue(self) -> int:
+        """See `ports.Ledger`."""
+        overdue = await self._committer.read(self._queries.overdue)
+        return await self._committer.write(self._execution.expire_overdue) if overdue else 0
+
+    async def in_flight(self) -> list[PaymentRecord]:
+        """See `ports.Ledger`."""
+        return await self._committer.read(self._queries.in_flight)
+
+    async def head(self) -> Head:
+        """See `ports.Ledger`."""
+        return await self._committer.read(lambda: head_of(self._state))
+
+    async def store_checkpoint(self, size: int, note: str) -> None:
+        """Keep a signed checkpoint beside the trail; an equal size keeps the first."""
+        await self._committer.write(lambda: self._queries.store_checkpoint(size, note))
+
+    async def close(self) -> None:
+        """See `ports.Ledger`."""
+        await self._committer.close()
+
+    # -- operator plane ----------------------------------------------------------------------------------------
+
+    async def settings(self) -> Settings | None:
+        """See `ports.ControlLedger`."""
+        return await self._committer.read(lambda: self._state.control.settings)
+
+    async def apply_settings(self, settings: Settings, *, actor: Actor, events: Sequence[tuple[str, Json]] = ()) -> None:
+        """See `ports.ControlLedger`."""
+        await self._committer.write(lambda: self._control.apply_settings(settings, actor, events))
+
+    async def add_operator(self, *, name: str, role: str, token_id: str, token_hash: str, actor: Actor) -> None:
+        """See `ports.ControlLedger`."""
+        await self._committer.write(
+            lambda: self._control.add_operator(
+                name=name, role=role, token_id=token_id, token_hash=token_hash, actor=actor
+            )
+        )
+
+    async def operator(self, token: str) -> Actor:
+        """See `ports.ControlLedger`."""
+        token_id = parse_operator_token(token) or ""
+        digest = credential_hash(self._home_key, token)
+        found = await self._committer.read(lambda: self._control.find_operator(token_id, digest))
+        if found is None:
+            await self.record(EventType.OPERATOR_LOGIN_FAILED, {"tokenId": token_id[:32]}, actor=SYSTEM)
+            raise CallerError(ReasonCode.CREDENTIAL_INVALID, "The operator token is not valid in this home.")
+        return found
+
+    async def activate_policy(self, policy_id: str, document: Json, *, actor: Actor) -> str:
+        """See `ports.ControlLedger`."""
+        return await self._committer.write(lambda: self._control.activate_policy(policy_id, document, actor))
+
+    async def active_policies(self) -> dict[str, tuple[str, str, Json]]:
+        """See `ports.ControlLedger`."""
+        return await self._committer.read(lambda: dict(self._state.control.documents))
+
+    async def add_agent(self, row: AgentRow, *, secret_hash: str, actor: Actor) -> None:
+        """See `ports.ControlLedger`."""
+        await self._committer.write(lambda: self._control.add_agent(row, secret_hash, actor))
+
+    async def agents(self) -> list[AgentRow]:
+        """See `ports.ControlLedger`."""
+        return await self._committer.read(lambda: list(self._state.control.agents.values()))
+
+    async def freeze(self, kind: str, value: str, *, reason: str, actor: Actor) -> None:
+        """See `ports.ControlLedger`."""
+        await self._committer.write(lambda: self._control.freeze(kind, value, reason, actor))
+
+    async def unfreeze(self, kind: str, value: str, *, reason: str, actor: Actor) -> bool:
+        """See `ports.ControlLedger`."""
+        return await self._committer.write(lambda: self._control.unfreeze(kind, value, reason, actor))
+
+    async def freezes(self) -> list[tuple[str, str, str]]:
+        """See `ports.ControlLedger`."""
+        return await self._committer.read(
+            lambda: [(kind, value, reason) for (kind, value), reason in self._state.books.freezes.items()]
+        )
+
+    async def record(self, event_type: str, payload: Mapping[str, Json], *, actor: Actor) -> int:
+        """See `ports.ControlLedger`."""
+        return await self._committer.write(lambda: self._control.record(event_type, payload, actor))

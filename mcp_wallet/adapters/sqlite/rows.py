@@ -1,0 +1,173 @@
+"""Payment rows and the values they stand for."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Final, cast
+
+import orjson
+
+from mcp_wallet.adapters.sqlite.connection import Raw
+from mcp_wallet.core.approval import Approval, Purpose
+from mcp_wallet.core.canonical import canonical_bytes
+from mcp_wallet.core.decision import Outcome, Reason
+from mcp_wallet.core.identifiers import Address, ChainId
+from mcp_wallet.core.intent import PaymentIntent
+from mcp_wallet.core.lifecycle import State
+from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.ports import PaymentRecord
+
+COLUMNS: Final = (
+    "payment_id, agent_id, state, freed, outcome, reasons, intent, fingerprint, chain, sender, recipient, reference, "
+    "payee, memo, idempotency_key, policy_hash, settings_hash, decided_at_ms, decision_sequence, expires_at_ms, "
+    "remaining, approval, account_nonce"
+)
+READ_COLUMNS: Final = (
+    "id, payment_id, state, outcome, reasons, intent, fingerprint, payee, memo, idempotency_key, policy_hash, "
+    "settings_hash, decided_at_ms, decision_sequence, remaining, approval, nonce, unsigned, signed, "
+    "transaction_hash, block_number, account_nonce, expires_at_ms, fee_wei, settled_at_ms"
+)
+INSERT: Final = f"INSERT INTO payment ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"  # noqa: S608
+SELECT: Final = f"SELECT {READ_COLUMNS} FROM payment"  # noqa: S608  a constant list of our own column names
+_APPROVAL_NUMBERS: Final = frozenset({"gas_limit", "max_fee_wei", "priority_fee_wei", "fee_cap_wei", "expires_at_ms"})
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """A record with what only the ledger needs."""
+
+    row_id: int
+    record: PaymentRecord
+    account_nonce: int | None
+    expires_at_ms: int
+    fee_wei: str
+    settled_at_ms: int | None
+
+
+def find_row(raw: Raw, payment_id: str) -> PaymentRow | None:
+    """Return the row of a payment id."""
+    row = raw.execute(f"{SELECT} WHERE payment_id = ?", (payment_id,)).fetchone()
+    return None if row is None else read_row(row)
+
+
+def insert_row(raw: Raw, record: PaymentRecord, *, freed: bool, expires_at_ms: int, account_nonce: int | None) -> None:
+    """Store a decided payment; a freed one takes its own id so that its guards hold nobody."""
+    intent = record.intent
+    raw.execute(
+        INSERT,
+        (
+            record.payment_id,
+            intent.agent_id,
+            record.state,
+            record.decision_sequence + 1 if freed else 0,
+            record.outcome,
+            orjson.dumps([r.document() for r in record.reasons]).decode(),
+            canonical_bytes(intent.document()).decode(),
+            record.fingerprint,
+            intent.chain,
+            intent.sender,
+            intent.to,
+            intent.reference,
+            record.payee,
+            record.memo,
+            record.idempotency_key,
+            record.policy_hash,
+            record.settings_hash,
+            record.decided_at_ms,
+            record.decision_sequence,
+            expires_at_ms,
+            None if record.remaining_units is None else str(record.remaining_units),
+            None if record.approval is None else _approval_text(record.approval),
+            account_nonce,
+        ),
+    )
+
+
+def update_row(raw: Raw, row: PaymentRow, state: State, *, freed: bool = False, **changes: object) -> None:
+    """Move a payment to a state, compare-and-set on the state that was read; column names are our own."""
+    columns = {"state": str(state), **changes}
+    if freed:
+        columns["freed"] = row.record.decision_sequence + 1
+    assignments = ", ".join(f"{name} = ?" for name in columns)
+    cursor = raw.execute(
+        f"UPDATE payment SET {assignments} WHERE id = ? AND state = ?",  # noqa: S608
+        (*columns.values(), row.row_id, str(row.record.state)),
+    )
+    assert cursor.rowcount == 1, "a payment changed under the ledger's own lock"  # noqa: S101
+
+
+def read_row(row: tuple[Any, ...]) -> PaymentRow:
+    """Return the values of a row of `READ_COLUMNS`."""
+    named = dict(zip(READ_COLUMNS.split(", "), row, strict=True))
+    record = PaymentRecord(
+        payment_id=named["payment_id"],
+        state=State(named["state"]),
+        outcome=Outcome(named["outcome"]),
+        reasons=tuple(_reason(r) for r in orjson.loads(named["reasons"])),
+        intent=read_intent(orjson.loads(named["intent"])),
+        fingerprint=named["fingerprint"],
+        payee=named["payee"],
+        memo=named["memo"],
+        idempotency_key=named["idempotency_key"],
+        policy_hash=named["policy_hash"],
+        settings_hash=named["settings_hash"],
+        decided_at_ms=named["decided_at_ms"],
+        decision_sequence=named["decision_sequence"],
+        approval=None if named["approval"] is None else _read_approval(named["approval"]),
+        nonce=named["nonce"],
+        unsigned=named["unsigned"] or b"",
+        signed=named["signed"] or b"",
+        transaction_hash=named["transaction_hash"] or "",
+        block_number=named["block_number"],
+        remaining_units=None if named["remaining"] is None else int(named["remaining"]),
+    )
+    return PaymentRow(
+        row_id=named["id"],
+        record=record,
+        account_nonce=named["account_nonce"],
+        expires_at_ms=named["expires_at_ms"],
+        fee_wei=named["fee_wei"] or "",
+        settled_at_ms=named["settled_at_ms"],
+    )
+
+
+def read_intent(document: dict[str, str]) -> PaymentIntent:
+    """Return the intent of its canonical document."""
+    return PaymentIntent(
+        version=document["version"],
+        org_id=document["orgId"],
+        agent_id=document["agentId"],
+        intent_id=document["intentId"],
+        operation=document["operation"],
+        chain=document["chain"],
+        asset=document["asset"],
+        sender=document["from"],
+        to=document["to"],
+        amount=document["amount"],
+        reference=document["reference"],
+        category=document["category"],
+        memo_hash=document["memoHash"],
+        blind=document["blind"],
+    )
+
+
+def _reason(document: dict[str, str]) -> Reason:
+    return Reason(**{**document, "code": ReasonCode(document["code"])})
+
+
+def _approval_text(approval: Approval) -> str:
+    document = {f.name: str(getattr(approval, f.name)) for f in fields(approval)}
+    return canonical_bytes(cast("dict[str, str]", document)).decode()
+
+
+def _read_approval(text: str) -> Approval:
+    found = orjson.loads(text)
+    numbers = {name: int(found[name]) for name in _APPROVAL_NUMBERS}
+    return Approval(
+        payment_id=found["payment_id"],
+        fingerprint=found["fingerprint"],
+        policy_hash=found["policy_hash"],
+        settings_hash=found["settings_hash"],
+        chain=ChainId(found["chain"]),
+        sender=Address(found["sender"]),
+        purpose=Purpose(found["purpose"]),
+        **numbers,
+    )

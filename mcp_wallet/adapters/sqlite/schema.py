@@ -1,0 +1,106 @@
+"""The ledger's tables, version 1. A later version is a further numbered migration; event rows are never altered.
+
+Amounts and fees are decimal text: SQLite integers end at 2^63. `event.hashes` holds the RFC 6962 node hashes of every
+complete subtree that ends at that leaf (see `core/merkle.py`), so the tree needs no table of its own. A payment is one
+row that also carries its guards, its approval and its bytes: few b-trees, few pages per commit.
+"""
+
+from typing import Final
+
+APPLICATION_ID: Final = 0x6D77_6C74
+"""`mwlt`, so that `file` and other tools can name the database."""
+VERSION: Final = 1
+
+MIGRATIONS: Final[tuple[str, ...]] = (
+    """
+CREATE TABLE event (
+    sequence INTEGER PRIMARY KEY,
+    hashes BLOB NOT NULL CHECK (length(hashes) >= 32 AND length(hashes) % 32 = 0),
+    body TEXT NOT NULL CHECK (length(body) <= 32768)
+) STRICT;
+CREATE TRIGGER event_gapless BEFORE INSERT ON event
+WHEN NEW.sequence IS NOT (SELECT coalesce(max(sequence), -1) + 1 FROM event)
+BEGIN SELECT RAISE(ABORT, 'event sequence must be the next'); END;
+CREATE TRIGGER event_no_update BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'event is append-only'); END;
+CREATE TRIGGER event_no_delete BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'event is append-only'); END;
+
+CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT;
+CREATE TRIGGER checkpoint_no_update BEFORE UPDATE ON checkpoint
+BEGIN SELECT RAISE(ABORT, 'checkpoint is append-only'); END;
+CREATE TRIGGER checkpoint_no_delete BEFORE DELETE ON checkpoint
+BEGIN SELECT RAISE(ABORT, 'checkpoint is append-only'); END;
+
+CREATE TABLE payment (
+    id INTEGER PRIMARY KEY,
+    payment_id TEXT NOT NULL UNIQUE,
+    agent_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    freed INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    reasons TEXT NOT NULL,
+    intent TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    chain TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    memo TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    policy_hash TEXT NOT NULL,
+    settings_hash TEXT NOT NULL,
+    decided_at_ms INTEGER NOT NULL,
+    decision_sequence INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    remaining TEXT,
+    approval TEXT,
+    account_nonce INTEGER,
+    nonce INTEGER,
+    unsigned BLOB,
+    signed BLOB,
+    transaction_hash TEXT,
+    block_number INTEGER,
+    fee_wei TEXT,
+    settled_at_ms INTEGER
+) STRICT;
+CREATE UNIQUE INDEX payment_reference ON payment (reference, recipient, sender, freed) WHERE reference <> '';
+CREATE UNIQUE INDEX payment_key ON payment (idempotency_key, agent_id, freed) WHERE idempotency_key <> '';
+CREATE UNIQUE INDEX payment_nonce ON payment (chain, sender, nonce) WHERE nonce IS NOT NULL;
+CREATE INDEX payment_open ON payment (id)
+WHERE state IN ('pending_approval', 'reserved', 'signing', 'signed', 'broadcast', 'unknown');
+
+CREATE TABLE settings_version (version INTEGER PRIMARY KEY, hash TEXT NOT NULL, document TEXT NOT NULL) STRICT;
+CREATE TABLE policy_version (
+    policy_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    document TEXT NOT NULL,
+    active INTEGER NOT NULL,
+    PRIMARY KEY (policy_id, version)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX policy_version_hash ON policy_version (hash);
+CREATE TABLE agent (
+    agent_id TEXT PRIMARY KEY,
+    policy_id TEXT NOT NULL,
+    category TEXT NOT NULL,
+    key_id TEXT NOT NULL UNIQUE,
+    secret_hash TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER,
+    disabled INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE operator (
+    name TEXT PRIMARY KEY,
+    role TEXT NOT NULL,
+    token_id TEXT NOT NULL UNIQUE,
+    token_hash TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE freeze (
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (kind, value)
+) STRICT, WITHOUT ROWID;
+""",
+)

@@ -1,0 +1,227 @@
+"""What the ledger keeps in memory, always as of the newest commit of any process.
+
+At the start it is read from the tables; from then on it follows the trail: under the lock, before any decision, the
+events that other processes appended are folded into it. After a rollback it is forgotten and read again.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import orjson
+
+from mcp_wallet.adapters.sqlite.connection import Raw
+from mcp_wallet.adapters.sqlite.rows import SELECT, PaymentRow, read_row
+from mcp_wallet.contract.events import parse_rfc3339_ms
+from mcp_wallet.core.books import HOUR_MS, WEEK_MS, Books
+from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.compile import CompiledPolicy, compile_policy
+from mcp_wallet.core.identifiers import Address, AssetId, ChainId
+from mcp_wallet.core.intent import PaymentIntent
+from mcp_wallet.core.lifecycle import HELD, State
+from mcp_wallet.core.matching import Payment
+from mcp_wallet.core.merkle import Frontier
+from mcp_wallet.core.settings import Settings, settings_of
+from mcp_wallet.ports import AgentRow
+
+_CONTROL: Final = frozenset(
+    {"config_applied", "policy_activated", "agent_created", "agent_bound", "credential_issued", "operator_created"}
+)
+_OPEN: Final = "('pending_approval', 'reserved', 'signing', 'signed', 'broadcast', 'unknown')"
+"""As the partial index `payment_open` has it, so that the planner may use it."""
+_SPENT_STATES: Final = tuple(str(s) for s in (*HELD, State.CONFIRMED))
+
+
+@dataclass(slots=True)
+class Control:
+    """Agents, policies and settings as they are in force."""
+
+    settings: Settings | None = None
+    policies: dict[str, CompiledPolicy] = field(default_factory=dict)
+    documents: dict[str, tuple[str, str, Json]] = field(default_factory=dict)
+    agents_by_key: dict[str, tuple[AgentRow, str]] = field(default_factory=dict)
+    agents: dict[str, AgentRow] = field(default_factory=dict)
+
+
+class LedgerState:
+    """Head of the trail, the books, and what control changes say; valid only on the connection's thread."""
+
+    def __init__(self) -> None:
+        """Know nothing until `refresh`."""
+        self.known = False
+        self.writes = 0
+        self.frontier = Frontier.empty()
+        self.books = Books()
+        self.control = Control()
+        self.horizon_ms = 0
+
+    def forget(self) -> None:
+        """Distrust everything: the next `refresh` reads again."""
+        self.known = False
+
+    def refresh(self, raw: Raw) -> None:
+        """Bring memory up to the newest event of this transaction's snapshot."""
+        size = (raw.execute("SELECT max(sequence) FROM event").fetchone()[0] or 0) + 1
+        if size == 1 and raw.execute("SELECT count(*) FROM event").fetchone()[0] == 0:
+            size = 0
+        if not self.known:
+            self._load(raw, size)
+        elif size != self.frontier.size:
+            self._follow(raw)
+
+    # -- following -------------------------------------------------------------------------------------------
+
+    def _follow(self, raw: Raw) -> None:
+        control_changed = False
+        rows = raw.execute(
+            "SELECT hashes, body FROM event WHERE sequence >= ? ORDER BY sequence", (self.frontier.size,)
+        ).fetchall()
+        for hashes, body in rows:
+            self.frontier.append(bytes(hashes[:32]))
+            event = orjson.loads(body)
+            self.books.apply(event, parse_rfc3339_ms(event["timestamp"]))
+            control_changed = control_changed or event["eventType"] in _CONTROL
+        if control_changed:
+            self.load_control(raw)
+
+    # -- loading ---------------------------------------------------------------------------------------------
+
+    def _load(self, raw: Raw, size: int) -> None:
+        self.frontier = Frontier.load(size, lambda sequence: _hashes(raw, sequence))
+        self.books = Books()
+        self.horizon_ms = 0
+        self.load_control(raw)
+        if size:
+            self._load_books(raw, size)
+        self.known = True
+
+    def load_control(self, raw: Raw) -> None:
+        """Read settings, policies and agents; a longer window than was loaded makes the books be read again."""
+        control = Control()
+        row = raw.execute(
+            "SELECT version, document FROM settings_version ORDER BY version DESC LIMIT 1"
+        ).fetchone()
+        if row is not None:
+            control.settings = settings_of(orjson.loads(row[1]), version=str(row[0]))
+            for policy_id, version, digest, text in raw.execute(
+                "SELECT policy_id, version, hash, document FROM policy_version WHERE active = 1"
+            ).fetchall():
+                document = orjson.loads(text)
+                control.documents[policy_id] = (str(version), digest, document)
+                control.policies[policy_id] = compile_policy(document, version=str(version), settings=control.settings)
+        for agent in raw.execute(
+            "SELECT agent_id, policy_id, category, key_id, created_at_ms, expires_at_ms, disabled, secret_hash FROM agent"
+        ).fetchall():
+            _add_agent(control, agent)
+        self.control = control
+        horizon = max((p.horizon_ms for p in control.policies.values()), default=0)
+        if horizon > self.horizon_ms:
+            self.horizon_ms = horizon
+            if self.known:
+                self.known = False
+                self._load(raw, self.frontier.size)
+
+    def _load_books(self, raw: Raw, size: int) -> None:
+        books = self.books
+        newest = raw.execute("SELECT body FROM event WHERE sequence = ?", (size - 1,)).fetchone()[0]
+        books.last_event_ms = parse_rfc3339_ms(orjson.loads(newest)["timestamp"])
+        self._load_payments(raw, books.last_event_ms - max(self.horizon_ms, WEEK_MS))
+        for kind, value, reason in raw.execute("SELECT kind, value, reason FROM freeze").fetchall():
+            books.freezes[kind, value] = reason
+        for chain, nonce in raw.execute(
+            "SELECT chain, max(nonce) FROM payment WHERE nonce IS NOT NULL GROUP BY chain"
+        ).fetchall():
+            books.next_nonce[ChainId(chain)] = nonce + 1
+        _load_denials(raw, books)
+
+    def _load_payments(self, raw: Raw, since_ms: int) -> None:
+        first = _first_row_since(raw, since_ms)
+        marks = ", ".join("?" * len(_SPENT_STATES))
+        rows = raw.execute(
+            f"{SELECT} WHERE id >= ? AND (state IN ({marks}) OR fee_wei IS NOT NULL) "  # noqa: S608
+            f"UNION {SELECT} WHERE state IN {_OPEN} ORDER BY id",
+            (first, *_SPENT_STATES),
+        )
+        for found in map(read_row, rows.fetchall()):
+            self._restore(found)
+
+    def _restore(self, found: PaymentRow) -> None:
+        record = found.record
+        if record.state in _SPENT_STATES:
+            self.books.restore(
+                record.payment_id,
+                payment_at(record.intent, record.decided_at_ms),
+                pending=record.state is State.PENDING_APPROVAL,
+                confirmed=record.state is State.CONFIRMED,
+            )
+        if record.nonce is not None and record.approval is not None:
+            self.books.restore_fee(
+                record.payment_id,
+                ChainId(record.intent.chain),
+                held_wei=record.approval.gas_limit * record.approval.max_fee_wei,
+                paid_wei=int(found.fee_wei or "0"),
+                paid_at_ms=found.settled_at_ms,
+            )
+
+
+def payment_at(intent: PaymentIntent, at_ms: int) -> Payment:
+    """Return what rules and limits match, of an intent that was decided at this time."""
+    return Payment(
+        agent=intent.agent_id,
+        operation=intent.operation,
+        chain=ChainId(intent.chain),
+        asset=AssetId(intent.asset),
+        to=Address(intent.to),
+        category=intent.category,
+        amount_units=intent.amount_units,
+        at_ms=at_ms,
+    )
+
+
+def _hashes(raw: Raw, sequence: int) -> bytes:
+    return bytes(raw.execute("SELECT hashes FROM event WHERE sequence = ?", (sequence,)).fetchone()[0])
+
+
+def _add_agent(control: Control, row: tuple[str, str, str, str, int, int | None, int, str]) -> None:
+    agent_id, policy_id, category, key_id, created_at_ms, expires_at_ms, disabled, secret_hash = row
+    policy = control.policies.get(policy_id)
+    found = AgentRow(
+        agent_id=agent_id,
+        policy_id=policy_id,
+        policy_hash=policy.hash if policy else "",
+        category=category,
+        key_id=key_id,
+        created_at_ms=created_at_ms,
+        expires_at_ms=expires_at_ms,
+        disabled=bool(disabled),
+    )
+    control.agents[agent_id] = found
+    control.agents_by_key[key_id] = (found, secret_hash)
+
+
+def _first_row_since(raw: Raw, since_ms: int) -> int:
+    """Return the lowest payment row whose decision is younger: rows are in the order of their times (bisection)."""
+    low, high = 1, (raw.execute("SELECT max(id) FROM payment").fetchone()[0] or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        at_ms = raw.execute("SELECT decided_at_ms FROM payment WHERE id >= ? ORDER BY id LIMIT 1", (middle,)).fetchone()
+        if at_ms is not None and at_ms[0] <= since_ms:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _load_denials(raw: Raw, books: Books) -> None:
+    """Fold the denials of the last hour: read the trail backwards until it is older."""
+    found = []
+    for (body,) in raw.execute("SELECT body FROM event ORDER BY sequence DESC"):
+        event = cast("dict[str, Json]", orjson.loads(body))
+        at_ms = parse_rfc3339_ms(cast("str", event["timestamp"]))
+        if at_ms <= books.last_event_ms - HOUR_MS:
+            break
+        if event["eventType"] == "policy_decision" and event["decision"] == "DENY":
+            found.append((event, at_ms))
+    for event, at_ms in reversed(found):
+        books.apply(event, at_ms)
+
+

@@ -1,0 +1,193 @@
+"""The audit trail's events: one closed list of types, one function per shape, one envelope.
+
+Every value is text, a boolean, null or a small integer, every key ASCII, so that the stored bytes are RFC 8785. A type
+or a field that is released keeps its meaning; new ones come by ADR.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from mcp_wallet.core.amount import format_amount
+from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.compile import CompiledPolicy
+from mcp_wallet.core.decision import Decision, WindowUse
+from mcp_wallet.core.identifiers import AssetId
+from mcp_wallet.core.intent import PaymentDraft, PaymentIntent
+from mcp_wallet.core.windows import Limit
+
+SCHEMA: Final = "1"
+LEAF_BYTES_MAX: Final = 32_768
+DAY_MS: Final = 86_400_000
+
+
+class EventType(StrEnum):
+    """What can stand on the trail (SPEC section 8), as far as this version writes it."""
+
+    POLICY_DECISION = "policy_decision"
+    RESERVATION_RELEASED = "reservation_released"
+    GATE2_PASSED = "gate2_passed"
+    GATE2_REJECTED = "gate2_rejected"
+    TRANSACTION_SIGNED = "transaction_signed"
+    TRANSACTION_BROADCAST = "transaction_broadcast"
+    TRANSACTION_UNKNOWN = "transaction_unknown"
+    TRANSACTION_CONFIRMED = "transaction_confirmed"
+    TRANSACTION_FAILED = "transaction_failed"
+    SETTLEMENT_MISMATCH = "settlement_mismatch"
+    APPROVAL_REQUESTED = "approval_requested"
+    APPROVAL_EXPIRED = "approval_expired"
+    POLICY_ACTIVATED = "policy_activated"
+    CONFIG_APPLIED = "config_applied"
+    PAYEE_ADDED = "payee_added"
+    PAYEE_REMOVED = "payee_removed"
+    AGENT_CREATED = "agent_created"
+    AGENT_BOUND = "agent_bound"
+    CREDENTIAL_ISSUED = "credential_issued"
+    OPERATOR_CREATED = "operator_created"
+    OPERATOR_LOGIN_FAILED = "operator_login_failed"
+    KILL_SWITCH_ENGAGED = "kill_switch_engaged"
+    KILL_SWITCH_RELEASED = "kill_switch_released"
+    REQUESTS_SUPPRESSED = "requests_suppressed"
+    SIMULATION = "simulation"
+    AUDIT_ACCESSED = "audit_accessed"
+    ANCHOR_PUBLISHED = "anchor_published"
+    ROLLBACK_DETECTED = "rollback_detected"
+    SERVICE_STARTED = "service_started"
+    SERVICE_STOPPED = "service_stopped"
+    SCHEMA_MIGRATED = "schema_migrated"
+
+
+def rfc3339(at_ms: int) -> str:
+    """Return `2026-11-23T09:00:00.123Z` for Unix milliseconds."""
+    seconds, milliseconds = divmod(at_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+
+
+def parse_rfc3339_ms(text: str) -> int:
+    """Return Unix milliseconds of a timestamp that `rfc3339` wrote."""
+    moment = datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    return int(moment.timestamp()) * 1000 + int(text[20:23])
+
+
+def envelope(
+    event_type: str, *, event_id: str, at_ms: int, org_id: str, environment: str, agent_id: str = ""
+) -> dict[str, Json]:
+    """Return the fields that every event begins with; the ledger adds `sequence` when it appends."""
+    return {
+        "eventId": event_id,
+        "timestamp": rfc3339(at_ms),
+        "eventType": event_type,
+        "schema": SCHEMA,
+        "orgId": org_id,
+        "environment": environment,
+        "agentId": agent_id,
+    }
+
+
+def decision_payload(  # noqa: PLR0913  each is a separate thing that an auditor reads
+    *,
+    decision: Decision,
+    policy: CompiledPolicy,
+    draft: PaymentDraft,
+    intent: PaymentIntent,
+    fingerprint: str,
+    payment_id: str,
+    recipient_hash: str,
+    settings_version: str,
+    plaintext: bool,
+) -> dict[str, Json]:
+    """Return what `policy_decision` holds beside its envelope: enough to decide again and compare byte for byte."""
+    limits = {limit.limit_id: limit for limit in policy.limits}
+    asset = draft.asset.asset_id
+    day = _tightest_day(decision.counters.uses, limits, asset)
+    per_transaction = policy.per_transaction_max(draft.agent_id, asset)
+    return {
+        "paymentId": payment_id,
+        "decision": str(decision.outcome),
+        "reasons": [r.document() for r in decision.reasons],
+        "intent": intent.document()
+        | {
+            "chainName": draft.chain.name,
+            "symbol": draft.asset.symbol,
+            "recipientHash": recipient_hash,
+            "amountHuman": format_amount(draft.amount_units, draft.asset.decimals),
+            "payee": draft.payee,
+            "memo": draft.memo,
+            "idempotencyKey": draft.idempotency_key,
+            "fingerprint": fingerprint,
+        },
+        "policy": {
+            "id": decision.policy_id,
+            "version": decision.policy_version,
+            "hash": decision.policy_hash,
+            "limits": {"perTransaction": _text(per_transaction), "daily": day["limit"]},
+        },
+        "settings": {"version": settings_version, "hash": decision.settings_hash},
+        "counters": _counters(decision, limits, asset)
+        | {"spentToday": day["spent"], "remainingDaily": day["remaining"]},
+        "facts": decision.facts.document(),
+        "remaining": {k: str(v) for k, v in decision.remaining.items()},
+        "plaintext": plaintext,
+    }
+
+
+def _counters(decision: Decision, limits: Mapping[str, Limit], asset: AssetId) -> dict[str, Json]:
+    counters = decision.counters
+    fields = {
+        "lastPaymentMs": _text(counters.last_payment_ms),
+        "lastEventMs": str(counters.last_event_ms),
+        "wallMs": str(counters.wall_ms),
+        "knownSinceMs": _text(counters.known_since_ms),
+        "imitates": counters.imitates,
+        "ledgerNonce": _text(counters.ledger_nonce),
+        "pending": str(counters.pending),
+        "feesTodayWei": str(counters.fees_today_wei),
+        "duplicate": counters.duplicate,
+        "halted": counters.halted,
+    }
+    document: dict[str, Json] = {k: v for k, v in fields.items() if v not in ("", "0")}
+    document["windows"] = [_window(use, limits[use.limit_id], asset) for use in counters.uses]
+    if counters.frozen_by:
+        document["frozenBy"] = list(counters.frozen_by)
+    return document
+
+
+def _window(use: WindowUse, limit: Limit, asset: AssetId) -> dict[str, Json]:
+    document: dict[str, Json] = {
+        "id": use.limit_id,
+        "group": use.group,
+        "window": limit.window.name,
+        "spent": str(use.spent_units),
+        "held": str(use.held_units),
+        "count": str(use.count),
+    }
+    maximum = (limit.max_units_by_asset or {}).get(asset)
+    if maximum is not None:
+        document["limit"] = str(maximum)
+        document["remaining"] = str(max(0, maximum - use.spent_units - use.held_units))
+    if limit.max_count is not None:
+        document["maxCount"] = str(limit.max_count)
+    if limit.max_distinct_recipients is not None:
+        document |= {"distinct": str(use.distinct), "maxDistinctRecipients": str(limit.max_distinct_recipients)}
+    return document
+
+
+def _tightest_day(uses: tuple[WindowUse, ...], limits: Mapping[str, Limit], asset: AssetId) -> dict[str, str]:
+    """Return limit, spent and remaining of the tightest matching 24 h limit of the asset; empty texts without one."""
+    best: tuple[int, int, int] | None = None
+    for use in uses:
+        limit = limits[use.limit_id]
+        maximum = (limit.max_units_by_asset or {}).get(asset)
+        if maximum is None or limit.window.span_ms != DAY_MS:
+            continue
+        used = use.spent_units + use.held_units
+        candidate = (max(0, maximum - used), maximum, used)
+        best = candidate if best is None else min(best, candidate)
+    if best is None:
+        return {"limit": "", "spent": "", "remaining": ""}
+    return {"limit": str(best[1]), "spent": str(best[2]), "remaining": str(best[0])}
+
+
+def _text(value: int | None) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,185 @@
+"""Everything that a decision must know of the past, folded from the trail's events.
+
+The ledger keeps one of these in memory and brings it up to date, under its lock, with the events that other processes
+appended; an auditor folds the same events from the first one. Both must arrive at the same counters: that is what
+`audit replay` checks.
+"""
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Final, cast
+
+from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.decision import Outcome
+from mcp_wallet.core.identifiers import Address, AssetId, ChainId
+from mcp_wallet.core.matching import Payment
+from mcp_wallet.core.windows import Windows
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
+WEEK_MS: Final = 7 * DAY_MS
+
+_GIVE_BACK: Final = frozenset(
+    {"reservation_released", "gate2_rejected", "approval_expired", "approval_rejected", "transaction_failed"}
+)
+
+
+class Books:
+    """The past as a decision sees it. Not thread-safe: its owner holds the ledger's lock."""
+
+    def __init__(self) -> None:
+        """Start before the first event."""
+        self.windows = Windows()
+        self.last_event_ms = 0
+        self.freezes: dict[tuple[str, str], str] = {}
+        self.pending: Counter[str] = Counter()
+        self.next_nonce: dict[ChainId, int] = {}
+        self._live: dict[str, tuple[Payment, bool]] = {}
+        self._admitted: dict[tuple[str, Address], dict[str, int]] = {}
+        self._contents: dict[tuple[str, tuple[str, ...]], dict[str, int]] = {}
+        self._denials: dict[str, deque[int]] = {}
+        self._fee_held: dict[str, tuple[ChainId, int]] = {}
+        self._fee_paid: deque[tuple[int, ChainId, int]] = deque()
+
+    # -- folding -----------------------------------------------------------------------------------------------
+
+    def apply(self, event: Mapping[str, Json], at_ms: int) -> None:
+        """Fold one event that happened at `at_ms`, in the order of the trail."""
+        self.last_event_ms = max(self.last_event_ms, at_ms)
+        kind = event["eventType"]
+        if kind == "policy_decision":
+            self._apply_decision(event, at_ms)
+        elif kind in _GIVE_BACK:
+            self.release(_str(event, "paymentId"))
+            self._pay_fee(event, at_ms)
+        elif kind == "gate2_passed":
+            self.next_nonce[ChainId(_str(event, "chain"))] = int(_str(event, "nonce")) + 1
+            self._fee_held[_str(event, "paymentId")] = (ChainId(_str(event, "chain")), int(_str(event, "feeMaxWei")))
+        elif kind == "transaction_confirmed":
+            self.windows.confirm(_str(event, "paymentId"))
+            self._pay_fee(event, at_ms)
+        elif kind == "kill_switch_engaged":
+            self.freezes[_str(event, "kind"), _str(event, "value")] = _str(event, "reason")
+        elif kind == "kill_switch_released":
+            self.freezes.pop((_str(event, "kind"), _str(event, "value")), None)
+
+    def hold(self, payment_id: str, payment: Payment, *, pending: bool) -> None:
+        """Count an admitted payment as held from its own time on."""
+        self.windows.hold(payment_id, payment)
+        self._live[payment_id] = (payment, pending)
+        self._admitted.setdefault((payment.agent, payment.to), {})[payment_id] = payment.at_ms
+        self._contents.setdefault((payment.agent, content_of(payment)), {})[payment_id] = payment.at_ms
+        if pending:
+            self.pending[payment.agent] += 1
+
+    def restore(self, payment_id: str, payment: Payment, *, pending: bool, confirmed: bool) -> None:
+        """Count a payment that the ledger's tables hold, in the order of their times."""
+        self.hold(payment_id, payment, pending=pending)
+        if confirmed:
+            self.windows.confirm(payment_id)
+
+    def restore_fee(
+        self, payment_id: str, chain: ChainId, *, held_wei: int, paid_wei: int, paid_at_ms: int | None
+    ) -> None:
+        """Count a payment's fee: paid at a time, or held at its most while in flight."""
+        if paid_at_ms is None:
+            self._fee_held[payment_id] = (chain, held_wei)
+        elif paid_wei:
+            self._fee_paid.append((paid_at_ms, chain, paid_wei))
+
+    def release(self, payment_id: str) -> None:
+        """Give everything back that a payment held; an id that holds nothing changes nothing."""
+        self.windows.release(payment_id)
+        found = self._live.pop(payment_id, None)
+        if found is None:
+            return
+        payment, pending = found
+        self._admitted[payment.agent, payment.to].pop(payment_id, None)
+        self._contents[payment.agent, content_of(payment)].pop(payment_id, None)
+        if pending:
+            self.pending[payment.agent] -= 1
+
+    def _apply_decision(self, event: Mapping[str, Json], at_ms: int) -> None:
+        outcome = event["decision"]
+        if outcome == Outcome.DENY:
+            self._denials.setdefault(_str(event, "agentId"), deque()).append(at_ms)
+            return
+        payment = payment_of(event, at_ms)
+        self.hold(_str(event, "paymentId"), payment, pending=outcome == Outcome.REQUIRE_APPROVAL)
+
+    def _pay_fee(self, event: Mapping[str, Json], at_ms: int) -> None:
+        held = self._fee_held.pop(_str(event, "paymentId"), None)
+        fee_wei = int(_str(event, "feeWei") or "0")
+        if held is not None and fee_wei:
+            self._fee_paid.append((at_ms, held[0], fee_wei))
+
+    # -- questions ---------------------------------------------------------------------------------------------
+
+    def frozen_by(self, payment: Payment) -> tuple[str, ...]:
+        """Return which freezes cover the payment, in a fixed order."""
+        if not self.freezes:
+            return ()
+        covers = {
+            "all": "",
+            "agent": payment.agent,
+            "asset": payment.asset,
+            "chain": payment.chain,
+            "recipient": payment.to,
+        }
+        return tuple(kind for kind, value in covers.items() if (kind, value) in self.freezes)
+
+    def last_admitted_ms(self, payment: Payment, *, since_ms: int) -> int | None:
+        """Return when this agent last had a payment to this recipient admitted and kept, if after `since_ms`."""
+        newest = max(self._admitted.get((payment.agent, payment.to), {}).values(), default=since_ms)
+        return newest if newest > since_ms else None
+
+    def same_content(self, payment: Payment, *, since_ms: int) -> str | None:
+        """Return the newest guard-holding payment of the agent with equal content and `at_ms > since_ms`."""
+        found = self._contents.get((payment.agent, content_of(payment)))
+        recent = [(at_ms, payment_id) for payment_id, at_ms in (found or {}).items() if at_ms > since_ms]
+        return max(recent)[1] if recent else None
+
+    def denials_since(self, agent: str, since_ms: int) -> int:
+        """Return the agent's denials with `at_ms > since_ms`; older ones are forgotten."""
+        found = self._denials.get(agent, deque())
+        while found and found[0] <= since_ms:
+            found.popleft()
+        return len(found)
+
+    def fees_today_wei(self, chain: ChainId, now_ms: int) -> int:
+        """Return fees paid on the chain in the last 24 h and the most that payments in flight may still cost."""
+        while self._fee_paid and self._fee_paid[0][0] <= now_ms - WEEK_MS:
+            self._fee_paid.popleft()
+        paid = sum(fee for at_ms, c, fee in self._fee_paid if c == chain and at_ms > now_ms - DAY_MS)
+        return paid + sum(fee for c, fee in self._fee_held.values() if c == chain)
+
+
+def payment_of(event: Mapping[str, Json], at_ms: int) -> Payment:
+    """Return the payment that a `policy_decision` event is about."""
+    intent = cast("Mapping[str, str]", event["intent"])
+    return Payment(
+        agent=intent["agentId"],
+        operation=intent["operation"],
+        chain=ChainId(intent["chain"]),
+        asset=AssetId(intent["asset"]),
+        to=Address(intent["to"]),
+        category=intent["category"],
+        amount_units=int(intent["amount"]),
+        at_ms=at_ms,
+    )
+
+
+def content_of(payment: Payment) -> tuple[str, ...]:
+    """Return what makes two payments the same: operation, chain, asset, to, amount, category."""
+    return (
+        payment.operation,
+        payment.chain,
+        payment.asset,
+        payment.to,
+        str(payment.amount_units),
+        payment.category,
+    )
+
+
+def _str(event: Mapping[str, Json], key: str) -> str:
+    return cast("str", event.get(key, ""))
