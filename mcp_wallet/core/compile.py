@@ -4,23 +4,26 @@ Compiling needs the document and the settings and nothing else: what an auditor 
 again. A document that `resolve_policy` did not make is refused, never guessed at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from mcp_wallet.core.canonical import Json, canonical_bytes
+from mcp_wallet.core.decision import Reason
 from mcp_wallet.core.document import as_items, as_mapping, as_text, as_texts, number_at
 from mcp_wallet.core.errors import OwnerError
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.matching import Matcher, Payment
 from mcp_wallet.core.payees import AddressBook
 from mcp_wallet.core.reasons import ReasonCode
-from mcp_wallet.core.resolve import list_commitments, policy_hash
+from mcp_wallet.core.resolve import committed_hash, list_commitments
 from mcp_wallet.core.rule_index import ALLOW, Bucket, Rule, Scope, bucket_of, scope_of
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.windows import Limit, Rolling
 
 UNITS_MAX: Final = (1 << 256) - 1
+APPROVAL_TTL_MS: Final = 3_600_000
+"""How long people have to answer when a policy does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class CompiledPolicy:
         new_recipient_hold_ms: From the time the recipient was listed; 0 when there is none.
         not_before_ms: First moment of validity; None when open.
         expires_at_ms: First moment after validity; None when open.
+        approval_ttl_ms: How long people have to answer: the shortest `ttl` of the approval rules.
         pending_max: Payments of one agent that may wait for approval.
         fee_caps: Per chain, most wei of fees for one transaction and for 24 hours.
     """
@@ -54,6 +58,7 @@ class CompiledPolicy:
     new_recipient_hold_ms: int
     not_before_ms: int | None
     expires_at_ms: int | None
+    approval_ttl_ms: int
     pending_max: int
     fee_caps: Mapping[ChainId, tuple[int, int]]
     _listed: tuple[frozenset[Address], ...] = field(repr=False, compare=False)
@@ -127,7 +132,9 @@ def compile_policy(document: Json, *, version: str, settings: Settings) -> Compi
 
 
 def _compile(document: Mapping[str, Json], *, version: str, settings: Settings) -> CompiledPolicy:
-    lists = {name: frozenset(Address(a) for a in as_texts(found)) for name, found in as_mapping(document["lists"]).items()}
+    lists = {
+        name: frozenset(Address(a) for a in as_texts(found)) for name, found in as_mapping(document["lists"]).items()
+    }
     commitments = list_commitments(document)
     rules = tuple(_rule(as_mapping(r), i, lists) for i, r in enumerate(as_items(document["rules"])))
     limits = tuple(_limit(as_mapping(x), i, lists, commitments) for i, x in enumerate(as_items(document["limits"])))
@@ -137,7 +144,7 @@ def _compile(document: Mapping[str, Json], *, version: str, settings: Settings) 
     return CompiledPolicy(
         policy_id=as_text(document["id"]),
         version=version,
-        hash=policy_hash(document),
+        hash=committed_hash(document, commitments),
         settings_hash=settings.hash,
         chains=_chains(allowing, settings),
         disclosure=as_text(document["disclosure"]),
@@ -148,12 +155,19 @@ def _compile(document: Mapping[str, Json], *, version: str, settings: Settings) 
         new_recipient_hold_ms=number_at(document, "newRecipientHold") or 0,
         not_before_ms=number_at(validity, "notBefore"),
         expires_at_ms=number_at(validity, "expiresAt"),
+        approval_ttl_ms=_approval_ttl_ms(as_items(document["rules"])),
         pending_max=settings.pending_max,
         fee_caps={c: (s.max_fee_wei, s.max_fee_per_day_wei) for c, s in settings.chains.items()},
         _listed=tuple({id(m.recipients): m.recipients for m in allowing if m.recipients is not None}.values()),
         _added={p.address: p.added_at_ms for p in reversed(settings.book.payees)},
         _agents=frozenset(agent for m in matchers if m.agents is not None for agent in m.agents),
     )
+
+
+def _approval_ttl_ms(rules: Sequence[Json]) -> int:
+    asked = [as_mapping(rule).get("approval") for rule in rules]
+    times = [number_at(as_mapping(approval), "ttl") for approval in asked if approval is not None]
+    return min((t for t in times if t is not None), default=APPROVAL_TTL_MS)
 
 
 def _chains(allowing: list[Matcher], settings: Settings) -> tuple[ChainId, ...]:
@@ -173,12 +187,14 @@ def _rule(rule: Mapping[str, Json], index: int, lists: Mapping[str, frozenset[Ad
         AssetId(asset): (number_at(as_mapping(b), "min") or 0, int(as_text(as_mapping(b)["max"])))
         for asset, b in as_mapping(rule.get("perTransaction", {})).items()
     }
+    rule_id, pointer = as_text(rule["id"]), f"/rules/{index}"
     return Rule(
-        rule_id=as_text(rule["id"]),
+        rule_id=rule_id,
         effect=as_text(rule["effect"]),
-        pointer=f"/rules/{index}",
+        pointer=pointer,
         matcher=_matcher(as_mapping(rule["match"]), lists),
         bounds=bounds,
+        admits=Reason(code=ReasonCode.OK, rule=rule_id, pointer=pointer),
     )
 
 
@@ -215,7 +231,9 @@ def _matcher(match: Mapping[str, Json], lists: Mapping[str, frozenset[Address]])
         assets=frozenset(AssetId(a) for a in as_texts(match["assets"])) if "assets" in match else None,
         recipients=_recipients(match["recipients"], lists) if "recipients" in match else None,
         categories=names.get("categories"),
-        amounts=None if amounts is None else {AssetId(a): _bounds(as_mapping(b)) for a, b in as_mapping(amounts).items()},
+        amounts=None
+        if amounts is None
+        else {AssetId(a): _bounds(as_mapping(b)) for a, b in as_mapping(amounts).items()},
     )
 
 

@@ -14,7 +14,12 @@ from mcp_wallet.core.document import as_mapping, as_texts
 def policy_hash(document: Json) -> str:
     """Return `policyHash`: each list enters as its count and the Merkle root of its sorted addresses."""
     fields = as_mapping(document)
-    return domain_hash(POLICY_DOMAIN, {**fields, "lists": list_commitments(fields)})
+    return committed_hash(fields, list_commitments(fields))
+
+
+def committed_hash(document: Mapping[str, Json], commitments: Mapping[str, Json]) -> str:
+    """Return `policyHash` of a document whose list commitments are at hand."""
+    return domain_hash(POLICY_DOMAIN, {**document, "lists": commitments})
 
 
 def list_commitments(document: Mapping[str, Json]) -> dict[str, Json]:

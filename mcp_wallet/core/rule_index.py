@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from mcp_wallet.core.decision import Reason
 from mcp_wallet.core.identifiers import AssetId, ChainId
 from mcp_wallet.core.matching import Matcher
 from mcp_wallet.core.windows import Limit
@@ -31,6 +32,7 @@ class Rule:
 
     Args:
         bounds: An allow rule's `perTransaction` (min, max) per asset, inclusive; empty for other effects.
+        admits: What is said when this rule admits a payment.
     """
 
     rule_id: str
@@ -38,6 +40,7 @@ class Rule:
     pointer: str
     matcher: Matcher
     bounds: dict[AssetId, tuple[int, int]]
+    admits: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,178 @@
+"""Gate 1: one pure, total function from policy, intent, counters, facts and time to a decision.
+
+Nothing is allowed by default. Error > freeze > deny > limits > approval > allow: all reasons of every rank are
+reported, the decision follows the highest. What cannot be evaluated denies.
+"""
+
+from collections.abc import Mapping
+
+from mcp_wallet.core.approval import APPROVAL_MS, Approval
+from mcp_wallet.core.compile import CompiledPolicy
+from mcp_wallet.core.decision import REASONS_MAX, Counters, Decision, Facts, Outcome, Reason
+from mcp_wallet.core.errors import InvariantBroken
+from mcp_wallet.core.fact_checks import chain_reasons, engine_reasons
+from mcp_wallet.core.identifiers import Address, AssetId, ChainId
+from mcp_wallet.core.intent import PaymentIntent
+from mcp_wallet.core.limit_checks import standing_of, timing_reasons
+from mcp_wallet.core.matching import Payment
+from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.rule_checks import admitting_rule, approval_reasons, denying_reasons, refusal_reasons
+
+_NOTHING: Mapping[str, int] = {}
+
+
+def decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, facts: Facts, now_ms: int) -> Decision:
+    """Return Gate 1's answer for this payment, now. Pure, and total: it raises nothing.
+
+    Args:
+        policy: The agent's active policy, compiled.
+        intent: The canonical intent.
+        counters: What the ledger knows under its lock; `uses` are those of `policy.limits_for(payment)`, in order.
+        facts: What the chain said before the lock was taken.
+        now_ms: The decision's time, Unix milliseconds: max(wall clock, newest event).
+    """
+    try:
+        return _decide(policy, intent, counters, facts, now_ms)
+    except Exception as error:  # noqa: BLE001  a rule that cannot be evaluated must deny, whatever kept it from it
+        # The one place in core that catches everything: to let an accident pass here would be to skip a rule.
+        reason = Reason(code=ReasonCode.ENGINE_ERROR, observed=type(error).__name__)
+        return _decision(policy, counters, facts, now_ms, Outcome.DENY, (reason,), _NOTHING, _NOTHING)
+
+
+def approval_for(
+    decision: Decision,
+    *,
+    payment_id: str,
+    intent: PaymentIntent,
+    facts: Facts,
+    fingerprint: str,
+    fee_cap_wei: int,
+    now_ms: int,
+) -> Approval:
+    """Return the single-use permission that an ALLOW yields; nothing else makes one.
+
+    Args:
+        decision: The decision on `intent`.
+        payment_id: The ledger's id of the payment.
+        intent: The canonical intent.
+        facts: Those that the decision rested on; without fees in them (a stubbed chain) gas and fees are bound to 0.
+        fingerprint: Of the intent.
+        fee_cap_wei: The chain's cap for one transaction; the approval's is the smaller of it and twice the quote.
+        now_ms: The decision's time; the approval ends `APPROVAL_MS` later.
+
+    Raises:
+        InvariantBroken: For another outcome than ALLOW, or without facts: an unmeasured payment is never approved.
+    """
+    if decision.outcome is not Outcome.ALLOW or not facts.source:
+        raise InvariantBroken("only an ALLOW that rests on facts yields an approval")
+    gas_limit, max_fee_wei = facts.gas_limit or 0, facts.max_fee_wei or 0
+    return Approval(
+        payment_id=payment_id,
+        fingerprint=fingerprint,
+        policy_hash=decision.policy_hash,
+        settings_hash=decision.settings_hash,
+        chain=ChainId(intent.chain),
+        sender=Address(intent.sender),
+        gas_limit=gas_limit,
+        max_fee_wei=max_fee_wei,
+        priority_fee_wei=facts.priority_fee_wei or 0,
+        fee_cap_wei=min(2 * gas_limit * max_fee_wei, fee_cap_wei),
+        expires_at_ms=now_ms + APPROVAL_MS,
+    )
+
+
+def _decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, facts: Facts, now_ms: int) -> Decision:
+    units = int(intent.amount)
+    to, operation, category = intent.to, intent.operation, intent.category
+    bucket = policy.bucket(intent.agent_id, intent.chain, intent.asset)
+    limits = bucket.plain_limits
+    if limits is None:
+        limits = policy.limits_for(_payment(intent, units, now_ms))
+    standing = standing_of(limits, counters.uses, asset=intent.asset, units=units)
+    rule = admitting_rule(bucket, to=to, operation=operation, category=category, units=units)
+    refusals = (
+        *engine_reasons(counters, facts, chain=intent.chain, now_ms=now_ms),
+        *(Reason(code=ReasonCode.FROZEN, observed=kind) for kind in counters.frozen_by),
+        *_validity_reasons(policy, now_ms),
+        *(refusal_reasons(policy, bucket, _payment(intent, units, now_ms)) if rule is None else ()),
+        *denying_reasons(bucket, to=to, operation=operation, category=category, units=units),
+        *_guard_reasons(policy, to, counters),
+        *standing.reasons,
+        *timing_reasons(policy, counters, now_ms),
+        *chain_reasons(policy, intent, counters, facts),
+    )
+    approvals = approval_reasons(bucket, to=to, operation=operation, category=category, units=units)
+    if approvals and not refusals and counters.pending >= policy.pending_max:
+        refusals = (_too_many_pending(policy, counters),)
+    if refusals or rule is None:
+        reasons = refusals + approvals
+        return _decision(policy, counters, facts, now_ms, Outcome.DENY, reasons, standing.maxima, standing.before)
+    outcome = Outcome.REQUIRE_APPROVAL if approvals else Outcome.ALLOW
+    reasons = approvals or (rule.admits,)
+    return _decision(policy, counters, facts, now_ms, outcome, reasons, standing.maxima, standing.after)
+
+
+def _validity_reasons(policy: CompiledPolicy, now_ms: int) -> tuple[Reason, ...]:
+    """Return the refusals outside [notBefore, expiresAt)."""
+    not_before_ms, expires_at_ms = policy.not_before_ms, policy.expires_at_ms
+    if not_before_ms is not None and now_ms < not_before_ms:
+        pointer = "/validity/notBefore"
+        code = ReasonCode.NOT_YET_ACTIVE
+        return (Reason(code=code, pointer=pointer, observed=str(now_ms), limit=str(not_before_ms)),)
+    if expires_at_ms is not None and now_ms >= expires_at_ms:
+        pointer = "/validity/expiresAt"
+        return (Reason(code=ReasonCode.EXPIRED, pointer=pointer, observed=str(now_ms), limit=str(expires_at_ms)),)
+    return ()
+
+
+def _guard_reasons(policy: CompiledPolicy, to: str, counters: Counters) -> tuple[Reason, ...]:
+    """Return what the guards found: a second payment for one reference, a recipient made to look like a payee."""
+    reasons: tuple[Reason, ...] = ()
+    if counters.duplicate:
+        reasons += (Reason(code=ReasonCode(counters.duplicate)),)
+    if counters.imitates and not policy.lists(Address(to)):
+        reasons += (Reason(code=ReasonCode.RECIPIENT_LOOKALIKE, observed=to, limit=counters.imitates),)
+    return reasons
+
+
+def _too_many_pending(policy: CompiledPolicy, counters: Counters) -> Reason:
+    code = ReasonCode.TOO_MANY_PENDING
+    return Reason(code=code, observed=str(counters.pending), limit=str(policy.pending_max), remaining="0")
+
+
+def _payment(intent: PaymentIntent, units: int, now_ms: int) -> Payment:
+    return Payment(
+        agent=intent.agent_id,
+        operation=intent.operation,
+        chain=ChainId(intent.chain),
+        asset=AssetId(intent.asset),
+        to=Address(intent.to),
+        category=intent.category,
+        amount_units=units,
+        at_ms=now_ms,
+    )
+
+
+def _decision(  # noqa: PLR0917  private, the parts in the order of the decision's own fields
+    policy: CompiledPolicy,
+    counters: Counters,
+    facts: Facts,
+    now_ms: int,
+    outcome: Outcome,
+    reasons: tuple[Reason, ...],
+    limits: Mapping[str, int],
+    remaining: Mapping[str, int],
+) -> Decision:
+    return Decision(
+        outcome=outcome,
+        reasons=reasons[:REASONS_MAX],
+        counters=counters,
+        facts=facts,
+        policy_id=policy.policy_id,
+        policy_version=policy.version,
+        policy_hash=policy.hash,
+        settings_hash=policy.settings_hash,
+        now_ms=now_ms,
+        limits=limits,
+        remaining=remaining,
+    )

@@ -1,0 +1,131 @@
+"""What the rules say about a payment: which one admits it, which take it away, and which list it was that refused.
+
+Rules are alternatives: one allow rule that matches and whose own `perTransaction` holds admits. Deny and
+requireApproval rules only take away. Their order never matters.
+"""
+
+from typing import Final
+
+from mcp_wallet.core.compile import CompiledPolicy
+from mcp_wallet.core.decision import Reason
+from mcp_wallet.core.matching import Payment
+from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.rule_index import Bucket, Fit, Rule
+
+PER_TRANSACTION: Final = "/perTransaction"
+
+_CODE_OF_PART: Final = {
+    "assets": ReasonCode.ASSET_NOT_ALLOWED,
+    "chains": ReasonCode.CHAIN_NOT_ALLOWED,
+    "recipients": ReasonCode.RECIPIENT_NOT_ALLOWED,
+    "operations": ReasonCode.OPERATION_NOT_ALLOWED,
+    "categories": ReasonCode.CATEGORY_NOT_ALLOWED,
+}
+
+
+def admitting_rule(bucket: Bucket, *, to: str, operation: str, category: str, units: int) -> Rule | None:
+    """Return the allow rule that admits the payment, the first by id; None when none does."""
+    best: Rule | None = None
+    for fit in bucket.allow.candidates(to):
+        if (
+            fit.minimum_units <= units <= fit.maximum_units
+            and fit.matches(operation, category, units)
+            and (best is None or fit.rule.rule_id < best.rule_id)
+        ):
+            best = fit.rule
+    return best
+
+
+def denying_reasons(bucket: Bucket, *, to: str, operation: str, category: str, units: int) -> tuple[Reason, ...]:
+    """Return one reason for each deny rule that matches."""
+    found = bucket.deny.candidates(to)
+    if not found:
+        return ()
+    return tuple(_denial(fit.rule) for fit in found if fit.matches(operation, category, units))
+
+
+def approval_reasons(bucket: Bucket, *, to: str, operation: str, category: str, units: int) -> tuple[Reason, ...]:
+    """Return one reason for each requireApproval rule that matches: all of them must be satisfied together."""
+    found = bucket.approval.candidates(to)
+    if not found:
+        return ()
+    return tuple(
+        Reason(code=ReasonCode.APPROVAL_REQUIRED, rule=fit.rule.rule_id, pointer=fit.rule.pointer, observed=str(units))
+        for fit in found
+        if fit.matches(operation, category, units)
+    )
+
+
+def refusal_reasons(policy: CompiledPolicy, bucket: Bucket, payment: Payment) -> tuple[Reason, ...]:
+    """Return why no allow rule admits the payment.
+
+    A rule that matches in all but its `perTransaction` names the bound. Else `NO_MATCHING_RULE`, and beside it the
+    code of each list that no rule of the agent opens for this payment, or that alone keeps a rule from matching.
+    """
+    bounded = tuple(
+        _out_of_bounds(fit, payment.amount_units)
+        for fit in bucket.allow.candidates(payment.to)
+        if fit.matches(payment.operation, payment.category, payment.amount_units)
+    )
+    if bounded:
+        return bounded
+    refusing = _closed_parts(policy, payment) | _only_obstacles(policy, bucket, payment)
+    return (
+        Reason(code=ReasonCode.NO_MATCHING_RULE),
+        *(
+            Reason(code=code, observed=_observed(payment, part))
+            for part, code in _CODE_OF_PART.items()
+            if part in refusing
+        ),
+    )
+
+
+def _denial(rule: Rule) -> Reason:
+    names_recipients = rule.matcher.recipients is not None
+    code = ReasonCode.RECIPIENT_DENIED if names_recipients else ReasonCode.RULE_DENIED
+    return Reason(code=code, rule=rule.rule_id, pointer=rule.pointer)
+
+
+def _out_of_bounds(fit: Fit, units: int) -> Reason:
+    too_much = units > fit.maximum_units
+    return Reason(
+        code=ReasonCode.PER_TX_LIMIT_EXCEEDED if too_much else ReasonCode.BELOW_MINIMUM,
+        rule=fit.rule.rule_id,
+        pointer=fit.rule.pointer + PER_TRANSACTION,
+        observed=str(units),
+        limit=str(fit.maximum_units if too_much else fit.minimum_units),
+    )
+
+
+def _closed_parts(policy: CompiledPolicy, payment: Payment) -> set[str]:
+    """Return the parts of the payment that no allow rule of its agent opens; none for an agent without a rule."""
+    scope = policy.scope(payment.agent)
+    if not scope.rules.items:
+        return set()
+    closed = {
+        "assets": payment.asset not in scope.assets,
+        "chains": scope.chains is not None and payment.chain not in scope.chains,
+        "recipients": not scope.rules.candidates(payment.to),
+        "operations": scope.operations is not None and payment.operation not in scope.operations,
+        "categories": scope.categories is not None and payment.category not in scope.categories,
+    }
+    return {part for part, is_closed in closed.items() if is_closed}
+
+
+def _only_obstacles(policy: CompiledPolicy, bucket: Bucket, payment: Payment) -> set[str]:
+    """Return the parts that alone keep some allow rule of the agent from matching."""
+    near = [fit.rule for fit in bucket.allow.items]
+    near += policy.scope(payment.agent).rules.candidates(payment.to)
+    missing = [rule.matcher.mismatches(payment) for rule in near]
+    return {parts[0] for parts in missing if len(parts) == 1}
+
+
+def _observed(payment: Payment, part: str) -> str:
+    values = {
+        "assets": payment.asset,
+        "chains": payment.chain,
+        "recipients": payment.to,
+        "operations": payment.operation,
+        "categories": payment.category,
+    }
+    return values[part]
