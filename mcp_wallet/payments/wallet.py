@@ -1,0 +1,155 @@
+"""The wallet: everything that one home's payments need, with the work that goes on behind the answers."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
+
+from mcp_wallet.core.building import build_payment
+from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.errors import OutsideError
+from mcp_wallet.core.settings import Settings
+from mcp_wallet.payments.anchoring import Anchoring, Notary
+from mcp_wallet.payments.desk import AgentDesk
+from mcp_wallet.payments.pipeline import Pipeline
+from mcp_wallet.payments.settle import Settlement
+from mcp_wallet.payments.suppression import Suppressed
+from mcp_wallet.ports import Actor, Builder, Chains, Clock, Ledger, Signer
+
+log = logging.getLogger(__name__)
+
+ROUND_SECONDS: Final = 5.0
+ADOPT_AFTER_MS: Final = 10_000
+"""A payment this old that is not final is adopted: whoever began it may be gone."""
+SYSTEM: Final = Actor(kind="system", name="wallet")
+
+
+class Recorder(Protocol):
+    """The one operator verb that the wallet itself needs: an event that changes no table."""
+
+    async def record(self, event_type: str, payload: dict[str, Json], *, actor: Actor) -> int:
+        """See `ports.ControlLedger.record`."""
+
+
+class Lease(Protocol):
+    """At most one process of a home settles what other processes left; the lease is free when its holder dies."""
+
+    def acquire(self) -> bool:
+        """Return whether this process holds it now."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
+class Wallet:
+    """One home, open. `start` begins recovery and settlement; it is not needed for reading."""
+
+    def __init__(  # noqa: PLR0913  the parts that wiring chose
+        self,
+        *,
+        ledger: Ledger,
+        recorder: Recorder,
+        chains: Chains,
+        signer: Signer,
+        settings: Settings,
+        notary: Notary,
+        anchoring: Anchoring,
+        lease: Lease,
+        clock: Clock,
+        check: Callable[[], Awaitable[None]],
+        build: Builder = build_payment,
+    ) -> None:
+        """Take the parts; nothing runs until `start`.
+
+        Args:
+            check: Awaited once before the first payment: compares ledger and anchors, and halts the ledger when it is
+                behind (SPEC section 8, Rollback).
+        """
+        self.ledger, self.settings = ledger, settings
+        self._recorder, self._notary, self._anchoring, self._lease = recorder, notary, anchoring, lease
+        self._chains, self._clock, self._check = chains, clock, check
+        self._settlement = Settlement(ledger, chains, signer, settings, time.monotonic, build)
+        self._pipeline = Pipeline(ledger, chains, self._settlement)
+        self._suppressed = Suppressed(clock)
+        self._starting: asyncio.Task[None] | None = None
+        self._round: asyncio.Task[None] | None = None
+
+    def desk(self, api_key: str) -> AgentDesk:
+        """Return the desk of whoever holds the key; the key is checked at each call, not here."""
+        return AgentDesk(
+            api_key,
+            self.ledger,
+            self._pipeline,
+            ready=self.start,
+            answered=self._start_soon,
+            checkpoint=self.checkpoint,
+            suppressed=self._suppressed,
+        )
+
+    async def checkpoint(self) -> str:
+        """Return a signed checkpoint over the whole trail as it is now."""
+        return self._notary.note(await self.ledger.head())
+
+    async def start(self) -> None:
+        """Check against the anchors, begin recovery, settlement and anchoring; once, however often it is awaited."""
+        self._start_soon()
+        assert self._starting is not None  # noqa: S101  just created
+        await asyncio.shield(self._starting)
+
+    async def close(self) -> None:
+        """Stop driving (everything durable goes on at the next start), anchor the head, close the ledger."""
+        for task in (self._starting, self._round):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        await self._settlement.stop()
+        self._lease.release()
+        try:
+            if self._starting is not None:
+                await self._record_suppressed(all_of_them=True)
+                await self._recorder.record("service_stopped", {}, actor=SYSTEM)
+                await self._anchoring.close()
+        except OutsideError as error:
+            log.warning("closing: %s", error.message)
+        for chain in self._chains.by_id.values():
+            await chain.close()
+        await self.ledger.close()
+
+    def _start_soon(self) -> None:
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start())
+
+    async def _start(self) -> None:
+        await self._check()
+        await self._recorder.record("service_started", {}, actor=SYSTEM)
+        await self._anchoring.start()
+        self._round = asyncio.create_task(self._rounds())
+
+    async def _rounds(self) -> None:
+        """Recovery at the start, then the settlement loop under its lease."""
+        adopt_after_ms = 0
+        while True:
+            try:
+                if self._lease.acquire():
+                    await self.ledger.expire_overdue()
+                    await self._adopt(adopt_after_ms)
+                    adopt_after_ms = ADOPT_AFTER_MS
+                await self._record_suppressed()
+            except OutsideError as error:
+                log.warning("settlement waits: %s %s", error.code, error.message)
+            await asyncio.sleep(ROUND_SECONDS)
+
+    async def _adopt(self, age_ms: int) -> None:
+        """Drive every payment that is under way and old enough; one that is already driven here is left alone."""
+        now_ms = self._clock()
+        for record in await self.ledger.in_flight():
+            if now_ms - record.decided_at_ms >= age_ms:
+                self._settlement.start(record)
+
+    async def _record_suppressed(self, *, all_of_them: bool = False) -> None:
+        for agent_id, code, count in self._suppressed.take(all_of_them=all_of_them):
+            payload: dict[str, Json] = {"agent": agent_id, "code": code, "count": str(count)}
+            await self._recorder.record("requests_suppressed", payload, actor=SYSTEM)
