@@ -13,7 +13,7 @@ class PaymentResult(_Result):
     status: str = Field(
         description="denied, pending_approval, submitted, unknown, confirmed or failed; only failed may be sent again"
     )
-    payment_id: str = Field(description="Ask get_payment with this id")
+    payment_id: str = Field(description="Ask get_payment with this id; empty when nothing was recorded")
     decision: str = Field(description="ALLOW, DENY or REQUIRE_APPROVAL")
     reason_codes: list[str] = Field(description="Stable codes, OK when allowed")
     message: str = Field(description="What happened, what to do next, whether a retry makes sense")
@@ -24,8 +24,10 @@ class PaymentResult(_Result):
     fingerprint: str = Field(description="sha256 of the canonical intent")
     transaction_hash: str = Field(description="Empty until signed")
     explorer_url: str = Field(description="Empty when the chain has no explorer")
-    final: bool = Field(description="Whether this status can still change")
-    remaining: str = Field(description="Least that is left of the budgets this payment counts in, if disclosed")
+    final: bool = Field(description="True when this status can no longer change")
+    remaining: str = Field(
+        description="Least that is left of the budgets this payment counts in, whole units; empty when not disclosed"
+    )
     replayed: bool = Field(description="True when an earlier payment answers this call and nothing new was paid")
     checkpoint: str = Field(description="Signed checkpoint of the audit trail that covers the decision; keep it")
 
@@ -47,12 +49,12 @@ class BudgetResult(_Result):
 class PaymentList(_Result):
     """Own recent payments, newest first; lists run in parallel."""
 
-    message: str
-    payment_ids: list[str]
-    statuses: list[str]
-    amounts: list[str]
-    assets: list[str]
-    chains: list[str]
+    message: str = Field(description="The payments in words")
+    payment_ids: list[str] = Field(description="Id per payment, for get_payment")
+    statuses: list[str] = Field(description="Status per payment, as in send_payment")
+    amounts: list[str] = Field(description="Amount per payment, whole units, decimal text")
+    assets: list[str] = Field(description="Symbol per payment")
+    chains: list[str] = Field(description="Chain name per payment")
     recipients: list[str] = Field(description="Payee name where there is one, else the address")
     references: list[str] = Field(description="As the agent wrote them")
     times: list[str] = Field(description="RFC 3339, UTC")
@@ -61,5 +63,5 @@ class PaymentList(_Result):
 class PayeeList(_Result):
     """Names that `send_payment` accepts as `to` under this agent's policy."""
 
-    message: str
-    payees: list[str]
+    message: str = Field(description="Whom this agent can pay, in words")
+    payees: list[str] = Field(description="Names to send as `to`")

@@ -169,7 +169,9 @@ def parse_request(
     """
     chain = _parse_chain(_text("chain", request.chain), agent=agent, registry=registry)
     asset = registry.asset(chain.chain_id, _text("asset", request.asset) or "usdc")
-    to, payee, category = _parse_recipient(_text("to", request.to), chain=chain, agent=agent, registry=registry, book=book)
+    to, payee, category = _parse_recipient(
+        _text("to", request.to), chain=chain, agent=agent, registry=registry, book=book
+    )
     memo = _parse_words("memo", request.memo, MEMO_CHARACTERS_MAX)
     units = (
         parse_units(request.amount)
@@ -204,6 +206,11 @@ def parse_idempotency_key(value: object) -> str:
             ReasonCode.INTENT_INVALID, "`idempotency_key` must be 1 to 64 characters of `A-Z a-z 0-9 . _ : -`."
         )
     return text
+
+
+def parse_reference(value: object) -> str:
+    """Return the reference in NFC, as a payment keeps it, or empty text; `CallerError(INTENT_INVALID)`."""
+    return _parse_words("reference", value, REFERENCE_CHARACTERS_MAX)
 
 
 def _parse_chain(name: str, *, agent: Agent, registry: Registry) -> Chain:
