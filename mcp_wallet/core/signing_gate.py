@@ -123,7 +123,7 @@ def reseal(
     (4) Chain, asset, from, to and amount, derived from the bytes alone and put into the intent in place of its own,
         give the approved fingerprint. *From* is the approval's sender: `check_signed` proves it by the signature.
     (5) The nonce is the ledger's.
-    (6) Gas and fees are the approved ones, and gas × max fee is within the cap.
+    (6) Gas and fees are the approved ones, and gas times max fee is within the cap.
     """
     transaction = _decode(unsigned)  # (2)
     if isinstance(transaction, GateRefusal):
@@ -248,7 +248,7 @@ def _check_nonce(transaction: UnsignedTransaction, nonce: int) -> GateRefusal | 
 
 
 def _check_fees(transaction: UnsignedTransaction, approval: Approval) -> GateRefusal | None:
-    """Refuse more than was approved as `FEE_CAP_EXCEEDED`, and less as invalid: it would get stuck or run out of gas."""
+    """Refuse more than was approved as `FEE_CAP_EXCEEDED`, less as invalid: it would get stuck or run out of gas."""
     observed = (transaction.gas_limit, transaction.max_fee_wei, transaction.priority_fee_wei)
     expected = (approval.gas_limit, approval.max_fee_wei, approval.priority_fee_wei)
     beyond_cap = transaction.gas_limit * transaction.max_fee_wei > approval.fee_cap_wei

@@ -1,1 +1,1 @@
-"""An EVM chain through one node."""
+"""An EVM chain through its configured nodes, none of which is trusted."""

@@ -1,0 +1,1 @@
+"""Places outside the home that keep checkpoints."""
