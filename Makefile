@@ -14,7 +14,7 @@ TOOLS  := .tools
 READY  := $(VENV)/.ready
 CODE   := mcp_wallet $(wildcard langchain_tools) tests
 STYLED := $(CODE) $(wildcard examples)
-PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 # Releases of the tools that come through npm; they are for tests, the product needs neither.
 ANVIL     := @foundry-rs/anvil@1.7.1
@@ -68,7 +68,9 @@ docs: $(READY) ## write the generated documents again
 ##@ Tools
 .PHONY: anvil inspector lock clean help
 anvil: $(TOOLS)/bin/anvil ## fetch the anvil node into .tools (needs npm)
+	@:
 inspector: $(TOOLS)/bin/mcp-inspector ## fetch the MCP Inspector into .tools (needs npm)
+	@:
 
 # Each tool has a folder of its own: npm removes from a folder what it did not just install.
 $(TOOLS)/bin/anvil: Makefile

@@ -27,7 +27,10 @@ class Promise:
     where: str
 
 
-PROMISES: Final[tuple[Promise, ...]] = ()
+PROMISES: Final[tuple[Promise, ...]] = (
+    Promise("light-import", "Importing the package imports none of its heavy dependencies.", "CONTRIBUTING"),
+    Promise("no-float", "No float takes part in any rule.", "CONTRIBUTING"),
+)
 
 _IDS: Final = frozenset(row.id for row in PROMISES)
 

@@ -18,6 +18,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.promises import promise
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("mcp_wallet", "langchain_tools")
 FILE_LINES_MAX = 400
@@ -110,6 +112,7 @@ def floats_in(tree: ast.Module) -> list[int]:
     )
 
 
+@promise("no-float")
 def test_no_float_enters_the_rules():
     assert [f"{name_of(path)}:{line}" for path in sources("mcp_wallet/core") for line in floats_in(tree_of(path))] == []
 
@@ -154,6 +157,7 @@ def test_tests_never_sleep():
 # -------------------------------------------------------------------------------------------------------- dependencies
 
 
+@promise("light-import")
 def test_importing_the_package_costs_nothing():
     script = "import sys, mcp_wallet; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=ROOT)
