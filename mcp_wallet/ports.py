@@ -183,7 +183,9 @@ class Ledger(Protocol):
     ) -> PaymentRecord | None:
         """Return the agent's payment by the one key that is given, newest first; None when it has no such payment."""
 
-    async def payments(self, *, agent_id: str = "", limit: int = 20, states: Sequence[State] = ()) -> list[PaymentRecord]:
+    async def payments(
+        self, *, agent_id: str = "", limit: int = 20, states: Sequence[State] = ()
+    ) -> list[PaymentRecord]:
         """Return payments, newest first; of every agent when `agent_id` is empty."""
 
     async def budget(self, agent: Agent, policy: CompiledPolicy) -> tuple[list[BudgetLine], tuple[str, ...]]:
@@ -205,7 +207,9 @@ class ControlLedger(Protocol):
     async def settings(self) -> Settings | None:
         """Return the active settings; None in a home that was never initialised."""
 
-    async def apply_settings(self, settings: Settings, *, actor: Actor, events: Sequence[tuple[str, Json]] = ()) -> None:
+    async def apply_settings(
+        self, settings: Settings, *, actor: Actor, events: Sequence[tuple[str, Json]] = ()
+    ) -> None:
         """Make this the active version (`config_applied`), with further events such as `payee_added` beside it."""
 
     async def add_operator(self, *, name: str, role: str, token_id: str, token_hash: str, actor: Actor) -> None:

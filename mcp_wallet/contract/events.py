@@ -85,7 +85,7 @@ def envelope(
     }
 
 
-def decision_payload(  # noqa: PLR0913  each is a separate thing that an auditor reads
+def decision_payload(
     *,
     decision: Decision,
     policy: CompiledPolicy,

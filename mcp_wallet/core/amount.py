@@ -38,7 +38,9 @@ def parse_amount(value: object, *, decimals: int, unit: str) -> int:
         )
     whole, places = match.group(1), match.group(2) or ""
     if len(places) > decimals:
-        raise _invalid(f"`{text[:40]}` has {len(places)} decimal places, {unit} has {decimals}: send at most {decimals}")
+        raise _invalid(
+            f"`{text[:40]}` has {len(places)} decimal places, {unit} has {decimals}: send at most {decimals}"
+        )
     return _in_range(int(whole + places.ljust(decimals, "0")), text)
 
 

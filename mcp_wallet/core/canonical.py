@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 import orjson
 
-Json: TypeAlias = "str | bool | int | None | list[Json] | tuple[Json, ...] | Mapping[str, Json]"
+Json: TypeAlias = "str | bool | int | list[Json] | tuple[Json, ...] | Mapping[str, Json] | None"
 """What may enter a canonical document. Integers only within ±(2^53 - 1); amounts are text."""
 
 INTENT_DOMAIN: Final = "mcp-wallet/intent/v1"
@@ -32,5 +32,5 @@ def canonical_bytes(document: Json) -> bytes:
 
 
 def domain_hash(domain: str, document: Json) -> str:
-    """Return `"sha256:" + hex(sha256(domain + "\\n" + JCS(document)))`."""
+    r"""Return `"sha256:" + hex(sha256(domain + "\n" + JCS(document)))`."""
     return "sha256:" + hashlib.sha256(domain.encode("ascii") + b"\n" + canonical_bytes(document)).hexdigest()

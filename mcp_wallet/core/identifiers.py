@@ -21,7 +21,7 @@ Address = NewType("Address", str)
 
 ZERO_ADDRESS = Address("0x" + "0" * 40)
 PRECOMPILE_MAX = 0x1FF
-"""Addresses 0x1 up to here are, or are reserved for, precompiled contracts (EIP-1352 reserves 0xffff; chains use less)."""
+"""Addresses from 0x1 up to here are precompiled contracts or kept for them."""
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _CHAIN = re.compile(r"eip155:([1-9][0-9]{0,17})")
@@ -60,7 +60,8 @@ def parse_address(text: str) -> Address:
     """
     if _ADDRESS.fullmatch(text) is None:
         raise CallerError(
-            ReasonCode.RECIPIENT_INVALID, f"`{text[:80]}` is not an address: send `0x` and 40 hex digits, or a payee name."
+            ReasonCode.RECIPIENT_INVALID,
+            f"`{text[:80]}` is not an address: send `0x` and 40 hex digits, or a payee name.",
         )
     lower = Address(text.lower())
     digits = text[2:]

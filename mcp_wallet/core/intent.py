@@ -155,7 +155,7 @@ class PaymentIntent:
         }
 
     def fingerprint(self) -> str:
-        """Return `"sha256:" + hex(sha256("mcp-wallet/intent/v1\\n" + JCS(intent)))`."""
+        r"""Return `"sha256:" + hex(sha256("mcp-wallet/intent/v1\n" + JCS(intent)))`."""
         return domain_hash(INTENT_DOMAIN, self.document())
 
 

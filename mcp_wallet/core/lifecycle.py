@@ -64,9 +64,7 @@ TRANSITIONS: dict[tuple[State, Step], State] = {
     (State.CONFIRMED, Step.REORG): State.BROADCAST,
 }
 
-HELD = frozenset(
-    {State.PENDING_APPROVAL, State.RESERVED, State.SIGNING, State.SIGNED, State.BROADCAST, State.UNKNOWN}
-)
+HELD = frozenset({State.PENDING_APPROVAL, State.RESERVED, State.SIGNING, State.SIGNED, State.BROADCAST, State.UNKNOWN})
 """States whose amount is held in every matching window."""
 GUARDED = HELD | {State.CONFIRMED}
 """States that keep reference, key and content from being paid again."""

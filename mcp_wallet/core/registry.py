@@ -117,9 +117,7 @@ def native_asset(chain: Chain, slip44: int) -> Asset:
 def token_asset(chain: ChainId, symbol: str, address: str, decimals: int) -> Asset:
     """Return an ERC-20 token; the address may be in any case."""
     token = Address(address.lower())
-    return Asset(
-        asset_id=AssetId(f"{chain}/erc20:{token}"), chain=chain, symbol=symbol, decimals=decimals, token=token
-    )
+    return Asset(asset_id=AssetId(f"{chain}/erc20:{token}"), chain=chain, symbol=symbol, decimals=decimals, token=token)
 
 
 def _shipped(rows: Iterable[tuple[int, str, str, int, int, str, str]]) -> Registry:
@@ -143,13 +141,61 @@ SHIPPED = _shipped(
         (1, "ethereum", "eth", 60, FINALIZED, "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "https://etherscan.io"),
         (8453, "base", "eth", 60, 10, "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913", "https://basescan.org"),
         (42161, "arbitrum", "eth", 60, 10, "0xaf88d065e77c8cC2239327C5EDb3A432268e5831", "https://arbiscan.io"),
-        (10, "optimism", "eth", 60, 10, "0x0b2C639c533813f4Aa9D7837CAf62653d097Ff85", "https://optimistic.etherscan.io"),
+        (
+            10,
+            "optimism",
+            "eth",
+            60,
+            10,
+            "0x0b2C639c533813f4Aa9D7837CAf62653d097Ff85",
+            "https://optimistic.etherscan.io",
+        ),
         (137, "polygon", "pol", 966, 10, "0x3c499c542cEF5E3811e1192ce70d8cC03d5c3359", "https://polygonscan.com"),
-        (11155111, "sepolia", "eth", 60, FINALIZED, "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238", "https://sepolia.etherscan.io"),
-        (84532, "base-sepolia", "eth", 60, 10, "0x036CbD53842c5426634e7929541eC2318f3dCF7e", "https://sepolia.basescan.org"),
-        (421614, "arbitrum-sepolia", "eth", 60, 10, "0x75faf114eafb1BDbe2F0316DF893fd58CE46AA4d", "https://sepolia.arbiscan.io"),
-        (11155420, "optimism-sepolia", "eth", 60, 10, "0x5fd84259d66Cd46123540766Be93DFE6D43130D7", "https://sepolia-optimism.etherscan.io"),
-        (80002, "polygon-amoy", "pol", 966, 10, "0x41E94Eb019C0762f9Bfcf9Fb1E58725BfB0e7582", "https://amoy.polygonscan.com"),
+        (
+            11155111,
+            "sepolia",
+            "eth",
+            60,
+            FINALIZED,
+            "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238",
+            "https://sepolia.etherscan.io",
+        ),
+        (
+            84532,
+            "base-sepolia",
+            "eth",
+            60,
+            10,
+            "0x036CbD53842c5426634e7929541eC2318f3dCF7e",
+            "https://sepolia.basescan.org",
+        ),
+        (
+            421614,
+            "arbitrum-sepolia",
+            "eth",
+            60,
+            10,
+            "0x75faf114eafb1BDbe2F0316DF893fd58CE46AA4d",
+            "https://sepolia.arbiscan.io",
+        ),
+        (
+            11155420,
+            "optimism-sepolia",
+            "eth",
+            60,
+            10,
+            "0x5fd84259d66Cd46123540766Be93DFE6D43130D7",
+            "https://sepolia-optimism.etherscan.io",
+        ),
+        (
+            80002,
+            "polygon-amoy",
+            "pol",
+            966,
+            10,
+            "0x41E94Eb019C0762f9Bfcf9Fb1E58725BfB0e7582",
+            "https://amoy.polygonscan.com",
+        ),
         (31337, "local", "eth", 60, 1, "0x700b6A60ce7EaaEA56F065753d8dcB9653dbAD35", ""),
     ]
 )

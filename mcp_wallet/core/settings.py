@@ -49,7 +49,7 @@ class Settings:
     solo: bool = True
     plaintext: bool = False
     registry: Registry = SHIPPED
-    book: AddressBook = AddressBook()
+    book: AddressBook = field(default_factory=AddressBook)
     chains: dict[ChainId, ChainSettings] = field(default_factory=dict)
     deduplication_ms: int = 600_000
     calls_per_minute: int = 60

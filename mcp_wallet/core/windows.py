@@ -194,7 +194,7 @@ class Windows:
         counting = [c for c in self._counters.values() if c.left <= position < c.right]
         for counter in counting:
             counter.change(entry, -1)
-        entry.confirmed, entry.gone = entry.confirmed or confirmed, entry.gone or gone
+        entry.confirmed, entry.gone = entry.confirmed or confirmed, gone
         if not entry.gone:
             for counter in counting:
                 counter.change(entry, +1)

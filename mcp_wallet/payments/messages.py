@@ -12,9 +12,9 @@ _NEXT: Final = {
     State.SIGNING: "It is approved and under way. Do not send it again; ask get_payment",
     State.SIGNED: "It was sent and may already be paid. Never send it again; ask get_payment",
     State.BROADCAST: "It was sent and may already be paid. Never send it again; ask get_payment",
-    State.UNKNOWN: "Its outcome is not known and it may be paid. Never send it again; ask get_payment or the operator",
+    State.UNKNOWN: "Its outcome is not known; it may be paid. Never send it again; ask the operator",
     State.CONFIRMED: "It is paid and confirmed on the chain. Do not send it again",
-    State.FAILED: "It failed on the chain; nothing reached the recipient. You may send it again with the same reference",
+    State.FAILED: "It failed on the chain; nobody was paid. You may send it again with the same reference",
     State.RELEASED: "It was stopped before signing; nothing was paid. You may send it again with the same reference",
     State.EXPIRED: "It expired before signing; nothing was paid. You may send it again with the same reference",
     State.REJECTED: "A person rejected it; nothing was paid. Ask the operator before you send it again",
@@ -34,7 +34,7 @@ _WHY: Final = {
     ReasonCode.EXPIRED: "the policy has expired",
     ReasonCode.PER_TX_LIMIT_EXCEEDED: "the amount is above the limit for one payment",
     ReasonCode.BELOW_MINIMUM: "the amount is below the minimum for one payment",
-    ReasonCode.WINDOW_LIMIT_EXCEEDED: "it would exceed what may be spent in this period (check_budget says what is left)",
+    ReasonCode.WINDOW_LIMIT_EXCEEDED: "it would exceed the budget of this period (check_budget says what is left)",
     ReasonCode.COUNT_LIMIT_EXCEEDED: "it would exceed the number of payments in this period",
     ReasonCode.DISTINCT_LIMIT_EXCEEDED: "it would exceed the number of recipients in this period",
     ReasonCode.COOLDOWN: "the last payment to this recipient was too recent: wait",
@@ -56,7 +56,9 @@ _WHY: Final = {
     ReasonCode.APPROVAL_REQUIRED: "a person must approve it",
 }
 
-AGAIN_ON_PURPOSE: Final = "This call repeats an earlier payment and paid nothing; to pay again on purpose send another `reference`."
+AGAIN_ON_PURPOSE: Final = (
+    "This call repeats an earlier payment and paid nothing; to pay again on purpose send another `reference`."
+)
 
 
 def sentence(state: State, what: str, codes: tuple[ReasonCode, ...], *, replayed: bool) -> str:

@@ -41,7 +41,9 @@ class Pipeline:
         decided = await self.ledger.decide_and_reserve(draft, facts)  # (3) Gate 1, one commit
         if isinstance(decided, Approved):
             await self._tell(progress, "approved: signing and sending")
-            task = self.settlement.start(decided.record)  # (4) Gate 2, key, broadcast, Gate 3: not the caller's to cancel
+            task = self.settlement.start(
+                decided.record
+            )  # (4) Gate 2, key, broadcast, Gate 3: not the caller's to cancel
             await self._wait(task, progress)
         return decided
 

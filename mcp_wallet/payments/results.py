@@ -79,7 +79,9 @@ def simulated_result(decision: Decision, draft: PaymentDraft, viewer: Viewer, *,
     what = f"{amount} {draft.asset.unit} on {draft.chain.name} to {draft.payee or checksum_address(draft.to)}"
     reasons = "; ".join(str(c) for c in decision.codes)
     return PaymentResult(
-        status="denied" if decision.outcome is Outcome.DENY else "pending_approval"
+        status="denied"
+        if decision.outcome is Outcome.DENY
+        else "pending_approval"
         if decision.outcome is Outcome.REQUIRE_APPROVAL
         else "submitted",
         payment_id="",
@@ -176,5 +178,3 @@ def _window_words(window_ms: int) -> str:
         return "all time"
     hours, rest = divmod(window_ms, 3_600_000)
     return f"{hours}h rolling" if not rest else f"{window_ms // 1000}s rolling"
-
-

@@ -19,7 +19,7 @@ from mcp_wallet.core.lifecycle import HELD, State
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.registry import Registry
 from mcp_wallet.core.settings import Settings
-from mcp_wallet.core.settlement_gate import Receipt, SettlementOutcome, check_settlement
+from mcp_wallet.core.settlement_gate import Receipt, check_settlement
 from mcp_wallet.core.signing_gate import GateRefusal, Sealed, check_signed
 from mcp_wallet.ports import Builder, ChainPort, Chains, Ledger, PaymentRecord, Sent, Signer
 
@@ -129,7 +129,9 @@ class Settlement:
             await self.ledger.mark_broadcast(record.payment_id)
             return State.BROADCAST
         if answer not in (Sent.ACCEPTED, Sent.KNOWN):
-            log.warning("payment %s: the node says %s; its outcome is unknown, the same bytes stay", record.payment_id, answer)
+            log.warning(
+                "payment %s: the node says %s; its outcome is unknown, the same bytes stay", record.payment_id, answer
+            )
         return known
 
     async def _settle(self, record: PaymentRecord, chain: ChainPort, receipt: Receipt) -> bool:
@@ -144,12 +146,12 @@ class Settlement:
             registry=registry,
         )
         confirmations = registry.chain(record.intent.chain).confirmations
-        if settlement.outcome is SettlementOutcome.MISMATCH:
+        if settlement.outcome == "mismatch":
             await self.ledger.settlement_mismatch(record.payment_id, receipt, settlement.observed)
             return True
         if not await _is_final(chain, receipt, confirmations):
             return False
-        if settlement.outcome is SettlementOutcome.CONFIRMED:
+        if settlement.outcome == "confirmed":
             await self.ledger.confirm(record.payment_id, receipt)
             return True
         return await self._fail_with_evidence(record, receipt)

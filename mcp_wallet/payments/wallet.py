@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
+
+from mcp_wallet.payments.anchoring import Anchoring, Notary
 
 from mcp_wallet.core.building import build_payment
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.errors import OutsideError
 from mcp_wallet.core.settings import Settings
-from mcp_wallet.payments.anchoring import Anchoring, Notary
 from mcp_wallet.payments.desk import AgentDesk
 from mcp_wallet.payments.pipeline import Pipeline
 from mcp_wallet.payments.settle import Settlement
@@ -46,7 +47,7 @@ class Lease(Protocol):
 class Wallet:
     """One home, open. `start` begins recovery and settlement; it is not needed for reading."""
 
-    def __init__(  # noqa: PLR0913  the parts that wiring chose
+    def __init__(
         self,
         *,
         ledger: Ledger,

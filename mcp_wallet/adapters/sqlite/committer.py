@@ -74,17 +74,7 @@ class Committer:
     async def _drain_queue(self) -> None:
         while self._queue:
             batch, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
-            try:
-                outcomes = await _on_thread(
-                    self._connection, lambda batch=batch: self._write_transaction([op for op, _ in batch])
-                )
-            except (WalletError, InvariantBroken) as error:
-                outcomes = [error] * len(batch)
-            except BaseException as error:
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(_unknown_outcome(error))
-                raise
+            outcomes = await self._commit([operation for operation, _ in batch])
             for (_, future), outcome in zip(batch, outcomes, strict=True):
                 if future.done():
                     continue
@@ -92,6 +82,13 @@ class Committer:
                     future.set_exception(outcome)
                 else:
                     future.set_result(outcome)
+
+    async def _commit(self, operations: list[Operation]) -> list[Any]:
+        """Return one outcome per operation; what fails the whole batch is the outcome of each."""
+        try:
+            return await _on_thread(self._connection, lambda: self._write_transaction(operations))
+        except Exception as error:  # noqa: BLE001  whatever it was, each caller must hear of it: none may wait for ever
+            return [error] * len(operations)
 
     # -- on the connection's thread ----------------------------------------------------------------------------
 
@@ -112,7 +109,7 @@ class Committer:
             fcntl.flock(self._lock_file, fcntl.LOCK_UN)
         return outcomes
 
-    def _outcome(self, operation: Operation) -> Any:  # noqa: ANN401  each operation has its own type
+    def _outcome(self, operation: Operation) -> Any:
         """Return what the operation returned or why it refused; a refusal after a write fails the whole batch."""
         before = self._writes()
         try:
@@ -149,7 +146,7 @@ async def connect(path: Path, *, key: bytes | None, create: bool) -> aiosqlite.C
 
 async def _on_thread(connection: aiosqlite.Connection, function: Callable[[], T]) -> T:
     """Run a function on the connection's thread: the one place that uses aiosqlite's private entry point (ADR 6)."""
-    result: T = await connection._execute(function)  # noqa: SLF001  pinned to 0.22.1 and held by a test
+    result: T = await connection._execute(function)  # type: ignore[no-untyped-call]  # noqa: SLF001  pinned, see ADR 6
     return result
 
 
@@ -160,9 +157,3 @@ def _raw(connection: aiosqlite.Connection) -> Raw:
 def raw_of(committer: Committer) -> Raw:
     """Return the engine's connection, to be used only by operations on its own thread."""
     return _raw(committer._connection)  # noqa: SLF001  the same module
-
-
-def _unknown_outcome(error: BaseException) -> Exception:
-    if isinstance(error, Exception):
-        return error
-    return OutsideError(ReasonCode.LEDGER_UNAVAILABLE, "The ledger was stopped: ask get_payment for the outcome.")

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, cast
 
 import sqlcipher3.dbapi2 as sqlcipher
 
@@ -16,7 +16,8 @@ from mcp_wallet.adapters.sqlite.schema import APPLICATION_ID, MIGRATIONS, VERSIO
 from mcp_wallet.core.errors import OutsideError, OwnerError
 from mcp_wallet.core.reasons import ReasonCode
 
-Raw = sqlcipher.Connection
+Raw: TypeAlias = sqlite3.Connection
+"""SQLCipher's connection has the interface of the standard library's and brings no types of its own."""
 BUSY_MS: Final = 10_000
 _APPEND_ONLY: Final = frozenset({"event", "checkpoint"})
 _REFUSED_ACTIONS: Final = frozenset(
@@ -50,7 +51,7 @@ def open_raw(path: Path, *, key: bytes | None, create: bool) -> Raw:
             if create
             else "There is no ledger in this home: run `mcp-wallet init`.",
         )
-    raw = sqlcipher.connect(str(path), isolation_level=None, cached_statements=256)
+    raw = cast("Raw", sqlcipher.connect(str(path), isolation_level=None, cached_statements=256))
     try:
         _configure(raw, key)
         if create:
@@ -73,7 +74,7 @@ def open_readonly(path: Path, *, key: bytes | None) -> Raw:
     """Return a connection that cannot write, for verification while servers run; errors as `open_raw`."""
     if not path.exists():
         raise OwnerError(ReasonCode.LEDGER_UNAVAILABLE, "There is no ledger in this home: run `mcp-wallet init`.")
-    raw = sqlcipher.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    raw = cast("Raw", sqlcipher.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None))
     try:
         _unlock(raw, key)
         raw.execute(f"PRAGMA busy_timeout={BUSY_MS}")
@@ -150,7 +151,7 @@ def _check(raw: Raw) -> None:
         )
 
 
-def _authorize(action: int, first: Any, second: Any, _database: Any, _trigger: Any) -> int:  # noqa: ANN401
+def _authorize(action: int, first: Any, second: Any, _database: Any, _trigger: Any) -> int:
     if action in _REFUSED_ACTIONS:
         return sqlite3.SQLITE_DENY
     if action in (sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE) and (

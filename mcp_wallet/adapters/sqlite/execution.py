@@ -4,13 +4,14 @@ Signed bytes and nonce are stored before they can leave; only a payment that no 
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.gate import engage_freeze
-from mcp_wallet.adapters.sqlite.rows import PaymentRow, find_row, read_row, update_row
 from mcp_wallet.adapters.sqlite.rows import SELECT as SELECT_PAYMENT
+from mcp_wallet.adapters.sqlite.rows import PaymentRow, find_row, read_row, update_row
 from mcp_wallet.adapters.sqlite.state import LedgerState, payment_at
 from mcp_wallet.adapters.sqlite.trail import append_event
 from mcp_wallet.contract.events import EventType
@@ -65,7 +66,7 @@ class Execution:
             expired = sealed.code is ReasonCode.APPROVAL_TOKEN_EXPIRED
             self._give_back(row, EventType.GATE2_REJECTED, sealed, Step.EXPIRE if expired else Step.RELEASE)
             return sealed
-        self._move(row, Step.CLAIM, nonce=nonce, unsigned=sealed.unsigned)
+        self._move(row, Step.CLAIM, changes={"nonce": nonce, "unsigned": sealed.unsigned})
         self._event(
             row,
             EventType.GATE2_PASSED,
@@ -107,7 +108,8 @@ class Execution:
                 message = "two different signatures for one payment"
                 raise InvariantBroken(message)
             return
-        self._move(row, Step.STORE_SIGNED, signed=signed.raw, transaction_hash=signed.transaction_hash)
+        changes = {"signed": signed.raw, "transaction_hash": signed.transaction_hash}
+        self._move(row, Step.STORE_SIGNED, changes=changes)
         self._event(
             row,
             EventType.TRANSACTION_SIGNED,
@@ -134,7 +136,7 @@ class Execution:
         row = self._row(payment_id)
         if not can(row.record.state, Step.CONFIRM):
             return
-        self._move(row, Step.CONFIRM, **self._settled(receipt))
+        self._move(row, Step.CONFIRM, changes=self._settled(receipt))
         self._event(row, EventType.TRANSACTION_CONFIRMED, _receipt(receipt))
 
     def fail(self, payment_id: str, reason: Reason, receipt: Receipt | None) -> None:
@@ -143,7 +145,7 @@ class Execution:
         if not can(row.record.state, Step.FAIL):
             return
         changes = self._settled(receipt) if receipt is not None else {}
-        self._move(row, Step.FAIL, freed=True, **changes)
+        self._move(row, Step.FAIL, freed=True, changes=changes)
         payload: dict[str, Json] = {"reasons": [reason.document()]}
         self._event(row, EventType.TRANSACTION_FAILED, payload | (_receipt(receipt) if receipt else {}))
 
@@ -160,7 +162,7 @@ class Execution:
         """Expire approvals and approval requests whose time is over."""
         now_ms, expired = self._now(), 0
         rows = self.raw.execute(
-            f"{SELECT_PAYMENT} WHERE state IN {_OPEN_STATES} "  # noqa: S608  a constant list
+            f"{SELECT_PAYMENT} WHERE state IN {_OPEN_STATES} "
             "AND state IN ('reserved', 'pending_approval') AND expires_at_ms <= ? ORDER BY id",
             (now_ms,),
         ).fetchall()
@@ -209,7 +211,8 @@ class Execution:
         policy = self.state.control.policies.get(agent.policy_id) if agent and not agent.disabled else None
         if policy is None or policy.hash != record.policy_hash or self._settings().hash != record.settings_hash:
             return GateRefusal(
-                code=ReasonCode.POLICY_CHANGED, message="Policy or settings changed before it was signed: send it again."
+                code=ReasonCode.POLICY_CHANGED,
+                message="Policy or settings changed before it was signed: send it again.",
             )
         return None
 
@@ -217,8 +220,10 @@ class Execution:
         self._move(row, what, freed=True)
         self._event(row, kind, _refusal(refusal))
 
-    def _move(self, row: PaymentRow, what: Step, *, freed: bool = False, **changes: object) -> None:
-        update_row(self.raw, row, step(row.record.state, what), freed=freed, **changes)
+    def _move(
+        self, row: PaymentRow, what: Step, *, freed: bool = False, changes: Mapping[str, object] | None = None
+    ) -> None:
+        update_row(self.raw, row, step(row.record.state, what), freed=freed, changes=changes or {})
 
     def _settled(self, receipt: Receipt) -> dict[str, object]:
         return {
@@ -241,9 +246,7 @@ class Execution:
     def _freeze(self, kind: str, value: str, reason: str) -> None:
         if (kind, value) not in self.state.books.freezes:
             actor: dict[str, Json] = {"kind": "system", "name": "settlement"}
-            engage_freeze(
-                self.raw, self.state, kind=kind, value=value, reason=reason, actor=actor, at_ms=self._now()
-            )
+            engage_freeze(self.raw, self.state, kind=kind, value=value, reason=reason, actor=actor, at_ms=self._now())
 
 
 def _refusal(refusal: GateRefusal) -> dict[str, Json]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_wallet.adapters.sqlite.connection import Raw
-from mcp_wallet.adapters.sqlite.rows import PaymentRow, find_row, insert_row, read_row
 from mcp_wallet.adapters.sqlite.rows import SELECT as SELECT_PAYMENT
+from mcp_wallet.adapters.sqlite.rows import PaymentRow, find_row, insert_row, read_row
 from mcp_wallet.adapters.sqlite.state import LedgerState, payment_at
 from mcp_wallet.adapters.sqlite.trail import append_event, head_of
 from mcp_wallet.contract.events import EventType, decision_payload
@@ -83,7 +83,7 @@ class Gate:
     def decide_and_reserve(
         self, draft: PaymentDraft, facts: Facts, *, only_refuse: bool = False
     ) -> Approved | Denied | Replayed | None:
-        """Decide and write the decision, its reservation and its event; None when it should only refuse and need not."""
+        """Decide and write decision, reservation and event; None when it should only refuse and need not."""
         policy, settings = self.in_force(draft)
         verdict = self._guards(draft, settings)
         if verdict.replay:
@@ -165,7 +165,7 @@ class Gate:
 
     # -- parts -----------------------------------------------------------------------------------------------
 
-    def _decide(  # noqa: PLR0913  the parts of one decision
+    def _decide(
         self,
         draft: PaymentDraft,
         policy: CompiledPolicy,
@@ -198,12 +198,17 @@ class Gate:
             )
         if draft.idempotency_key:
             by_key = self._hit(
-                "idempotency_key = ? AND agent_id = ? AND freed = 0 AND idempotency_key <> ''", (draft.idempotency_key, draft.agent_id)
+                "idempotency_key = ? AND agent_id = ? AND freed = 0 AND idempotency_key <> ''",
+                (draft.idempotency_key, draft.agent_id),
             )
         if not draft.reference:
             now_ms, _ = self.now_ms()
-            found = self.state.books.same_content(_payment_of(draft, now_ms), since_ms=now_ms - settings.deduplication_ms)
-            by_content = None if found is None else Hit(payment_id=found, agent_id=draft.agent_id, content=draft.content)
+            found = self.state.books.same_content(
+                _payment_of(draft, now_ms), since_ms=now_ms - settings.deduplication_ms
+            )
+            by_content = (
+                None if found is None else Hit(payment_id=found, agent_id=draft.agent_id, content=draft.content)
+            )
         return judge(
             agent_id=draft.agent_id,
             content=draft.content,
@@ -235,11 +240,15 @@ class Gate:
         if draft.reference:
             guard, value = "reference", draft.reference
             attempt = self._count(
-                "reference = ? AND recipient = ? AND sender = ? AND reference <> ''", (draft.reference, draft.to, draft.sender)
+                "reference = ? AND recipient = ? AND sender = ? AND reference <> ''",
+                (draft.reference, draft.to, draft.sender),
             )
         elif draft.idempotency_key:
             guard, value = "idempotency_key", draft.idempotency_key
-            attempt = self._count("idempotency_key = ? AND agent_id = ? AND idempotency_key <> ''", (draft.idempotency_key, draft.agent_id))
+            attempt = self._count(
+                "idempotency_key = ? AND agent_id = ? AND idempotency_key <> ''",
+                (draft.idempotency_key, draft.agent_id),
+            )
         name: Json = [draft.org_id, draft.agent_id, guard, value, draft.to, str(attempt)]
         digest = hmac.digest(self.home_key, b"mcp-wallet/intent-id/v1\n" + canonical_bytes(name), hashlib.sha256)
         return "int_" + base64.b32encode(digest).decode().rstrip("=").lower()
@@ -270,9 +279,7 @@ class Gate:
         agent_id, at_ms = record.intent.agent_id, record.decided_at_ms
         if record.outcome is Outcome.REQUIRE_APPROVAL:
             payload: dict[str, Json] = {"paymentId": record.payment_id, "fingerprint": record.fingerprint}
-            append_event(
-                self.raw, self.state, EventType.APPROVAL_REQUESTED, payload, at_ms=at_ms, agent_id=agent_id
-            )
+            append_event(self.raw, self.state, EventType.APPROVAL_REQUESTED, payload, at_ms=at_ms, agent_id=agent_id)
         if record.outcome is not Outcome.DENY or ("agent", agent_id) in self.state.books.freezes:
             return
         if self.state.books.denials_since(agent_id, at_ms - HOUR_MS) >= settings.denials_per_hour:
@@ -287,7 +294,7 @@ class Gate:
             )
 
 
-def counters_for(  # noqa: PLR0913  each is one input of a decision
+def counters_for(
     state: LedgerState,
     *,
     policy: CompiledPolicy,
@@ -316,7 +323,7 @@ def counters_for(  # noqa: PLR0913  each is one input of a decision
     )
 
 
-def engage_freeze(  # noqa: PLR0913  what, why, who and when of one stop
+def engage_freeze(
     raw: Raw, state: LedgerState, *, kind: str, value: str, reason: str, actor: dict[str, Json], at_ms: int
 ) -> None:
     """Stop what is named from the next decision or claim on, in every process; durable with the transaction."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from mcp_wallet.core.credentials import credential_hash, parse_operator_token
+
 from mcp_wallet.adapters.sqlite.access import Access
 from mcp_wallet.adapters.sqlite.committer import Committer, connect, raw_of
 from mcp_wallet.adapters.sqlite.control import ControlPlane
@@ -19,7 +21,6 @@ from mcp_wallet.adapters.sqlite.trail import head_of
 from mcp_wallet.contract.events import EventType
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy
-from mcp_wallet.core.credentials import credential_hash, parse_operator_token
 from mcp_wallet.core.decision import NO_FACTS, Decision, Facts, Reason
 from mcp_wallet.core.errors import CallerError
 from mcp_wallet.core.identifiers import ZERO_ADDRESS, Address
@@ -48,7 +49,9 @@ SYSTEM: Final = Actor(kind="system", name="wallet")
 class SqliteLedger:
     """`ports.Ledger` and `ports.ControlLedger` on one file that several processes share."""
 
-    def __init__(self, committer: Committer, state: LedgerState, *, home_key: bytes, clock: Clock, sender: Address) -> None:
+    def __init__(
+        self, committer: Committer, state: LedgerState, *, home_key: bytes, clock: Clock, sender: Address
+    ) -> None:
         """Use `open` or `create`."""
         self._committer, self._home_key = committer, home_key
         raw = raw_of(committer)
@@ -79,7 +82,7 @@ class SqliteLedger:
         return await cls._connect(path, database_key, home_key, clock, sender, create=True)
 
     @classmethod
-    async def _connect(  # noqa: PLR0913  the parts of `open`
+    async def _connect(
         cls, path: Path, database_key: bytes | None, home_key: bytes, clock: Clock, sender: Address, *, create: bool
     ) -> "SqliteLedger":
         state = LedgerState()
@@ -115,9 +118,7 @@ class SqliteLedger:
             return found
         if not found:
             return None
-        decided = await self._committer.write(
-            lambda: self._gate.decide_and_reserve(draft, NO_FACTS, only_refuse=True)
-        )
+        decided = await self._committer.write(lambda: self._gate.decide_and_reserve(draft, NO_FACTS, only_refuse=True))
         assert not isinstance(decided, Approved), "without facts nothing is approved"  # noqa: S101
         return decided
 
@@ -141,7 +142,9 @@ class SqliteLedger:
             )
         )
 
-    async def payments(self, *, agent_id: str = "", limit: int = 20, states: Sequence[State] = ()) -> list[PaymentRecord]:
+    async def payments(
+        self, *, agent_id: str = "", limit: int = 20, states: Sequence[State] = ()
+    ) -> list[PaymentRecord]:
         """See `ports.Ledger`."""
         return await self._committer.read(lambda: self._queries.payments(agent_id=agent_id, limit=limit, states=states))
 
@@ -218,7 +221,9 @@ class SqliteLedger:
         """See `ports.ControlLedger`."""
         return await self._committer.read(lambda: self._state.control.settings)
 
-    async def apply_settings(self, settings: Settings, *, actor: Actor, events: Sequence[tuple[str, Json]] = ()) -> None:
+    async def apply_settings(
+        self, settings: Settings, *, actor: Actor, events: Sequence[tuple[str, Json]] = ()
+    ) -> None:
         """See `ports.ControlLedger`."""
         await self._committer.write(lambda: self._control.apply_settings(settings, actor, events))
 

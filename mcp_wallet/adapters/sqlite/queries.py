@@ -22,9 +22,7 @@ class Queries:
     state: LedgerState
     clock: Clock
 
-    def payment(
-        self, *, agent_id: str, payment_id: str, reference: str, idempotency_key: str
-    ) -> PaymentRecord | None:
+    def payment(self, *, agent_id: str, payment_id: str, reference: str, idempotency_key: str) -> PaymentRecord | None:
         """Return the agent's newest payment with the one key that is given; an empty agent id asks for all agents'."""
         column, value = "payment_id", payment_id
         if not payment_id:

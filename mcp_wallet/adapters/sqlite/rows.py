@@ -1,7 +1,8 @@
 """Payment rows and the values they stand for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 
@@ -81,9 +82,9 @@ def insert_row(raw: Raw, record: PaymentRecord, *, freed: bool, expires_at_ms: i
     )
 
 
-def update_row(raw: Raw, row: PaymentRow, state: State, *, freed: bool = False, **changes: object) -> None:
+def update_row(raw: Raw, row: PaymentRow, state: State, *, freed: bool, changes: Mapping[str, object]) -> None:
     """Move a payment to a state, compare-and-set on the state that was read; column names are our own."""
-    columns = {"state": str(state), **changes}
+    columns: dict[str, object] = {"state": str(state), **changes}
     if freed:
         columns["freed"] = row.record.decision_sequence + 1
     assignments = ", ".join(f"{name} = ?" for name in columns)
@@ -150,12 +151,13 @@ def read_intent(document: dict[str, str]) -> PaymentIntent:
 
 
 def _reason(document: dict[str, str]) -> Reason:
-    return Reason(**{**document, "code": ReasonCode(document["code"])})
+    rest = {name: value for name, value in document.items() if name != "code"}
+    return Reason(code=ReasonCode(document["code"]), **rest)
 
 
 def _approval_text(approval: Approval) -> str:
     document = {f.name: str(getattr(approval, f.name)) for f in fields(approval)}
-    return canonical_bytes(cast("dict[str, str]", document)).decode()
+    return canonical_bytes(document).decode()
 
 
 def _read_approval(text: str) -> Approval:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 import orjson
+from mcp_wallet.core.merkle import Frontier
 
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.rows import SELECT, PaymentRow, read_row
@@ -19,7 +20,6 @@ from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.intent import PaymentIntent
 from mcp_wallet.core.lifecycle import HELD, State
 from mcp_wallet.core.matching import Payment
-from mcp_wallet.core.merkle import Frontier
 from mcp_wallet.core.settings import Settings, settings_of
 from mcp_wallet.ports import AgentRow
 
@@ -97,9 +97,7 @@ class LedgerState:
     def load_control(self, raw: Raw) -> None:
         """Read settings, policies and agents; a longer window than was loaded makes the books be read again."""
         control = Control()
-        row = raw.execute(
-            "SELECT version, document FROM settings_version ORDER BY version DESC LIMIT 1"
-        ).fetchone()
+        row = raw.execute("SELECT version, document FROM settings_version ORDER BY version DESC LIMIT 1").fetchone()
         if row is not None:
             control.settings = settings_of(orjson.loads(row[1]), version=str(row[0]))
             for policy_id, version, digest, text in raw.execute(
@@ -109,7 +107,8 @@ class LedgerState:
                 control.documents[policy_id] = (str(version), digest, document)
                 control.policies[policy_id] = compile_policy(document, version=str(version), settings=control.settings)
         for agent in raw.execute(
-            "SELECT agent_id, policy_id, category, key_id, created_at_ms, expires_at_ms, disabled, secret_hash FROM agent"
+            "SELECT agent_id, policy_id, category, key_id, created_at_ms, expires_at_ms, disabled, secret_hash "
+            "FROM agent"
         ).fetchall():
             _add_agent(control, agent)
         self.control = control
@@ -137,7 +136,7 @@ class LedgerState:
         first = _first_row_since(raw, since_ms)
         marks = ", ".join("?" * len(_SPENT_STATES))
         rows = raw.execute(
-            f"{SELECT} WHERE id >= ? AND (state IN ({marks}) OR fee_wei IS NOT NULL) "  # noqa: S608
+            f"{SELECT} WHERE id >= ? AND (state IN ({marks}) OR fee_wei IS NOT NULL) "
             f"UNION {SELECT} WHERE state IN {_OPEN} ORDER BY id",
             (first, *_SPENT_STATES),
         )
@@ -223,5 +222,3 @@ def _load_denials(raw: Raw, books: Books) -> None:
             found.append((event, at_ms))
     for event, at_ms in reversed(found):
         books.apply(event, at_ms)
-
-
