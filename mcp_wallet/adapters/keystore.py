@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import re
+import secrets
 import stat
 from pathlib import Path
 from typing import Final
@@ -119,7 +120,7 @@ def _create(path: Path, password: str, *, secret: bytes | None, scrypt_n: int) -
 
 def _write_new(path: Path, content: bytes) -> None:
     """Write a whole file that must not exist yet, and make file and name durable."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
