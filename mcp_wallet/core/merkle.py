@@ -1,0 +1,226 @@
+"""RFC 6962 / RFC 9162 Merkle tree over the trail's events.
+
+Nodes have no table of their own. The row of leaf i stores, one after another, the hashes of every complete subtree that
+ends at that leaf, the leaf hash first: node (level, index) is found in row `((index + 1) << level) - 1` at byte
+`32 * level`. A proof therefore needs about log2(n) point reads.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+HASH_BYTES: Final = 32
+EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
+
+Read = Callable[[int], bytes]
+"""Returns the stored hashes of a row (leaf index)."""
+
+
+class ProofInvalid(Exception):  # noqa: N818  says what the proof is
+    """A proof does not lead from what it starts with to the root."""
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """Return SHA-256(0x00 || data)."""
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Return SHA-256(0x01 || left || right)."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+class Frontier:
+    """The complete subtrees of a tree, left to right: all that appending needs."""
+
+    __slots__ = ("_levels", "size")
+
+    def __init__(self, size: int, levels: list[tuple[int, bytes]]) -> None:
+        """Use `empty` or `load`."""
+        self.size = size
+        self._levels = levels
+
+    @classmethod
+    def empty(cls) -> "Frontier":
+        """Return the frontier of the empty tree."""
+        return cls(0, [])
+
+    @classmethod
+    def load(cls, size: int, read: Read) -> "Frontier":
+        """Return the frontier of the first `size` leaves."""
+        return cls(size, [(level, node_at(level, index, read)) for level, index in _cover(0, size)])
+
+    def append(self, leaf: bytes) -> bytes:
+        """Add a leaf hash; return the hashes to store in its row."""
+        index, level, node, stored = self.size, 0, leaf, [leaf]
+        while index & 1:
+            _, left = self._levels.pop()
+            index >>= 1
+            level += 1
+            node = node_hash(left, node)
+            stored.append(node)
+        self._levels.append((level, node))
+        self.size += 1
+        return b"".join(stored)
+
+    def root(self) -> bytes:
+        """Return the root of the tree as it is."""
+        return _fold([node for _, node in self._levels])
+
+
+def node_at(level: int, index: int, read: Read) -> bytes:
+    """Return the hash of a complete subtree."""
+    found = read(((index + 1) << level) - 1)[HASH_BYTES * level : HASH_BYTES * (level + 1)]
+    if len(found) != HASH_BYTES:
+        message = f"the hash of level {level}, index {index} is not stored"
+        raise ProofInvalid(message)
+    return found
+
+
+def root_at(size: int, read: Read) -> bytes:
+    """Return the root of the first `size` leaves."""
+    return _subtree(0, size, read)
+
+
+def inclusion_proof(index: int, size: int, read: Read) -> tuple[bytes, ...]:
+    """Return the audit path of a leaf in the tree of `size` leaves (RFC 9162 section 2.1.3.1), lowest first.
+
+    Raises:
+        ProofInvalid: When the leaf is not in that tree.
+    """
+    if not 0 <= index < size:
+        message = f"leaf {index} is not in a tree of {size}"
+        raise ProofInvalid(message)
+    path: list[bytes] = []
+    low, high = 0, size
+    while high - low > 1:
+        middle = low + _split(high - low)
+        if index < middle:
+            path.append(_subtree(middle, high, read))
+            high = middle
+        else:
+            path.append(_subtree(low, middle, read))
+            low = middle
+    return tuple(reversed(path))
+
+
+def consistency_proof(size1: int, size2: int, read: Read) -> tuple[bytes, ...]:
+    """Return the proof that the first tree is a prefix of the second (RFC 9162 section 2.1.4.1).
+
+    Raises:
+        ProofInvalid: Unless 0 < size1 <= size2.
+    """
+    if not 0 < size1 <= size2:
+        message = f"no consistency proof leads from {size1} to {size2} leaves"
+        raise ProofInvalid(message)
+    path: list[bytes] = []
+    low, high, whole = 0, size2, True
+    while size1 != high:
+        middle = low + _split(high - low)
+        if size1 <= middle:
+            path.append(_subtree(middle, high, read))
+            high = middle
+        else:
+            path.append(_subtree(low, middle, read))
+            low, whole = middle, False
+    if not whole:
+        path.append(_subtree(low, high, read))
+    return tuple(reversed(path))
+
+
+def verify_inclusion(*, index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> None:
+    """Verify that the leaf hash stands at `index` in the tree of `size` leaves (RFC 9162 section 2.1.3.2).
+
+    Raises:
+        ProofInvalid: When it does not.
+    """
+    if not 0 <= index < size or not _are_hashes(leaf, root, *proof):
+        raise ProofInvalid("the inclusion proof is malformed")
+    fn, sn, node = index, size - 1, leaf
+    for sibling in proof:
+        if sn == 0:
+            raise ProofInvalid("the inclusion proof is too long")
+        if fn & 1 or fn == sn:
+            node = node_hash(sibling, node)
+            fn, sn = _skip_right_edge(fn, sn)
+        else:
+            node = node_hash(node, sibling)
+        fn, sn = fn >> 1, sn >> 1
+    if sn != 0 or node != root:
+        raise ProofInvalid("the inclusion proof does not lead to the root")
+
+
+def verify_consistency(*, size1: int, size2: int, root1: bytes, root2: bytes, proof: Sequence[bytes]) -> None:
+    """Verify that the first tree is a prefix of the second (RFC 9162 section 2.1.4.2); size 0 proves nothing.
+
+    Raises:
+        ProofInvalid: When it is not, or when the proof is malformed.
+    """
+    if not 0 < size1 <= size2 or not _are_hashes(root1, root2, *proof):
+        raise ProofInvalid("the consistency proof is malformed")
+    if size1 == size2:
+        if proof or root1 != root2:
+            raise ProofInvalid("two trees of one size differ")
+        return
+    path = [root1, *proof] if size1 & (size1 - 1) == 0 else list(proof)
+    if not path or _walk(size1, size2, path) != (root1, root2):
+        raise ProofInvalid("the consistency proof does not lead to both roots")
+
+
+def _walk(size1: int, size2: int, path: list[bytes]) -> tuple[bytes, bytes]:
+    fn, sn = size1 - 1, size2 - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    first = second = path[0]
+    for sibling in path[1:]:
+        if sn == 0:
+            raise ProofInvalid("the consistency proof is too long")
+        if fn & 1 or fn == sn:
+            first, second = node_hash(sibling, first), node_hash(sibling, second)
+            fn, sn = _skip_right_edge(fn, sn)
+        else:
+            second = node_hash(second, sibling)
+        fn, sn = fn >> 1, sn >> 1
+    if sn != 0:
+        raise ProofInvalid("the consistency proof is too short")
+    return first, second
+
+
+def _skip_right_edge(fn: int, sn: int) -> tuple[int, int]:
+    """Return the position at which the node on the tree's right edge has a sibling again."""
+    if not fn & 1:
+        while fn and not fn & 1:
+            fn, sn = fn >> 1, sn >> 1
+    return fn, sn
+
+
+def _are_hashes(*values: bytes) -> bool:
+    return all(len(value) == HASH_BYTES for value in values)
+
+
+def _split(count: int) -> int:
+    """Return the largest power of two below a count of at least 2."""
+    return 1 << ((count - 1).bit_length() - 1)
+
+
+def _cover(low: int, high: int) -> Iterator[tuple[int, int]]:
+    """Yield the largest complete subtrees (level, index) that make up the leaves [low, high), left to right."""
+    while low < high:
+        level = (high - low).bit_length() - 1
+        while low & ((1 << level) - 1):
+            level -= 1
+        yield level, low >> level
+        low += 1 << level
+
+
+def _subtree(low: int, high: int, read: Read) -> bytes:
+    return _fold([node_at(level, index, read) for level, index in _cover(low, high)])
+
+
+def _fold(nodes: list[bytes]) -> bytes:
+    if not nodes:
+        return EMPTY_ROOT
+    root = nodes[-1]
+    for left in reversed(nodes[:-1]):
+        root = node_hash(left, root)
+    return root
