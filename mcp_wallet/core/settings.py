@@ -64,11 +64,12 @@ class Settings:
     calls_per_minute: int = 60
     pending_max: int = 5
     denials_per_hour: int = 100
+    hash: str = field(init=False)
+    """`settingsHash`, computed once: it stands in every decision."""
 
-    @property
-    def hash(self) -> str:
-        """Return `settingsHash`."""
-        return domain_hash(SETTINGS_DOMAIN, self.document)
+    def __post_init__(self) -> None:
+        """Hash the document."""
+        object.__setattr__(self, "hash", domain_hash(SETTINGS_DOMAIN, self.document))
 
     @property
     def origin(self) -> str:
