@@ -15,8 +15,8 @@ from mcp_wallet.core.errors import OwnerError
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.matching import Matcher, Payment
 from mcp_wallet.core.payees import AddressBook
+from mcp_wallet.core.policy_commitment import committed_hash, list_commitments
 from mcp_wallet.core.reasons import ReasonCode
-from mcp_wallet.core.resolve import committed_hash, list_commitments
 from mcp_wallet.core.rule_index import ALLOW, Bucket, Rule, Scope, bucket_of, scope_of
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.windows import Limit, Rolling

@@ -1,43 +1,194 @@
 """The resolved policy: self-contained, and the hash that names it.
 
 Files are read, payee names turned into addresses, short names into CAIP ids, amounts into base units, durations into
-milliseconds: whoever holds the document can decide again without this machine.
+milliseconds: whoever holds the document can decide again without this machine. All values are text.
 """
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable
+from typing import Final
 
-from mcp_wallet.core.canonical import POLICY_DOMAIN, Json, domain_hash
-from mcp_wallet.core.document import as_mapping, as_texts
+from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.errors import CallerError
+from mcp_wallet.core.payees import AddressBook
+from mcp_wallet.core.policy_commitment import policy_hash
+from mcp_wallet.core.policy_language import (
+    GROUPS,
+    AddressList,
+    Approval,
+    FileReference,
+    FullPolicy,
+    LimitPart,
+    Policy,
+    Rule,
+    ShortPolicy,
+    duration_ms,
+    time_ms,
+)
+from mcp_wallet.core.policy_source import Problem, invalid, shown
+from mcp_wallet.core.policy_terms import (
+    met_assets,
+    recipient_address,
+    resolved_match,
+    sorted_once,
+    units_at_least,
+    units_at_most,
+)
+from mcp_wallet.core.registry import Registry
+
+__all__ = ["policy_hash", "resolve_policy"]
+
+WHITELIST: Final = "recipientWhitelist"
+"""The short form's only list, and the id of its only rule."""
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
 
 
-def policy_hash(document: Json) -> str:
-    """Return `policyHash`: each list enters as its count and the Merkle root of its sorted addresses."""
-    fields = as_mapping(document)
-    return committed_hash(fields, list_commitments(fields))
+def resolve_policy(
+    policy: Policy, *, registry: Registry, book: AddressBook, read_list: Callable[[str], str]
+) -> dict[str, Json]:
+    """Return the resolved document of a policy that loaded with the same registry and book.
+
+    Args:
+        policy: From `load_policy`.
+        registry: Chains and assets.
+        book: Payees.
+        read_list: Returns the text of a list file by the name that the policy gives.
+
+    Raises:
+        OwnerError: `POLICY_INVALID` with the lines of a list file that are neither an address nor a payee.
+    """
+    if isinstance(policy.body, ShortPolicy):
+        return _short_document(policy.body, policy.policy_id, registry=registry, book=book)
+    return _full_document(policy.body, registry=registry, book=book, read_list=read_list)
 
 
-def committed_hash(document: Mapping[str, Json], commitments: Mapping[str, Json]) -> str:
-    """Return `policyHash` of a document whose list commitments are at hand."""
-    return domain_hash(POLICY_DOMAIN, {**document, "lists": commitments})
+def _full_document(
+    body: FullPolicy, *, registry: Registry, book: AddressBook, read_list: Callable[[str], str]
+) -> dict[str, Json]:
+    validity = {"notBefore": body.validity.not_before, "expiresAt": body.validity.expires_at}
+    durations = {"cooldown": body.cooldown, "newRecipientHold": body.new_recipient_hold}
+    return {
+        "version": "1",
+        "id": body.id,
+        "timezone": body.timezone,
+        "disclosure": body.disclosure,
+        "lists": {name: _list(entries, book, read_list) for name, entries in body.lists.items()},
+        "rules": [_rule(rule, registry, book) for rule in body.rules],
+        "limits": [_limit(limit, registry, book) for limit in body.limits],
+        "validity": {field: str(time_ms(text)) for field, text in validity.items() if text is not None},
+        **{field: str(duration_ms(text)) for field, text in durations.items() if text is not None},
+    }
 
 
-def list_commitments(document: Mapping[str, Json]) -> dict[str, Json]:
-    """Return `{"count", "root"}` of each list of a resolved policy."""
-    return {name: _commitment(as_texts(addresses)) for name, addresses in as_mapping(document["lists"]).items()}
+def _rule(rule: Rule, registry: Registry, book: AddressBook) -> Json:
+    document: dict[str, Json] = {
+        "id": rule.id,
+        "effect": rule.effect,
+        "match": resolved_match(rule.match, registry=registry, book=book),
+    }
+    bounds = rule.per_transaction
+    if bounds is not None:
+        minimum = bounds.min
+        document["perTransaction"] = {
+            asset.asset_id: {"max": str(units_at_most(bounds.max, asset.decimals))}
+            | ({} if minimum is None else {"min": str(units_at_least(minimum, asset.decimals))})
+            for asset in met_assets(rule.match, registry)
+        }
+    if rule.effect == "requireApproval":
+        document["approval"] = _approval(rule.approval or Approval())
+    return document
 
 
-def _commitment(addresses: list[str]) -> Json:
-    return {"count": str(len(addresses)), "root": _root(sorted(addresses))}
+def _approval(approval: Approval) -> Json:
+    document: dict[str, Json] = {
+        "quorum": str(approval.quorum),
+        "excludeRequester": approval.exclude_requester,
+        "ttl": str(duration_ms(approval.ttl)),
+        "channel": approval.channel,
+    }
+    if approval.approvers is not None:
+        document["approvers"] = sorted_once(approval.approvers)
+    return document
 
 
-def _root(leaves: list[str]) -> str:
-    """Return the RFC 6962 tree hash of the addresses as ASCII text, in hex."""
-    level = [hashlib.sha256(b"\x00" + leaf.encode("ascii")).digest() for leaf in leaves]
-    if not level:
-        return hashlib.sha256(b"").hexdigest()
-    while len(level) > 1:
-        odd = level[-1:] if len(level) % 2 else []
-        pairs = zip(level[0::2], level[1::2], strict=False)
-        level = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in pairs] + odd
-    return level[0].hex()
+def _limit(limit: LimitPart, registry: Registry, book: AddressBook) -> Json:
+    document: dict[str, Json] = {
+        "id": limit.id,
+        "match": resolved_match(limit.match, registry=registry, book=book),
+        "window": {"rolling": str(duration_ms(limit.window.rolling))},
+        "groupBy": [group for group in GROUPS if group in limit.group_by],
+    }
+    if limit.max_amount is not None:
+        assets = met_assets(limit.match, registry)
+        document["maxAmount"] = {a.asset_id: str(units_at_most(limit.max_amount, a.decimals)) for a in assets}
+    for field, count in (("maxCount", limit.max_count), ("maxDistinctRecipients", limit.max_distinct_recipients)):
+        if count is not None:
+            document[field] = str(count)
+    return document
+
+
+def _short_document(body: ShortPolicy, policy_id: str, *, registry: Registry, book: AddressBook) -> dict[str, Json]:
+    """Return the full form of the short one: limits per agent, amounts for each allowed asset separately."""
+    groups = {name: sorted_once(a.asset_id for a in registry.assets_of(name)) for name in body.allowed_assets}
+    allowed = sorted_once(str(asset) for ids in groups.values() for asset in ids)
+    limits: list[Json] = []
+    for field, units, span_ms in (
+        ("hourlyLimit", body.hourly_limit, HOUR_MS),
+        ("dailyLimit", body.daily_limit, DAY_MS),
+    ):
+        if units is None:
+            continue
+        for name, ids in groups.items():
+            limits.append(
+                {
+                    "id": field if len(groups) == 1 else f"{field}-{name}",
+                    "match": {"assets": ids},
+                    "window": {"rolling": str(span_ms)},
+                    "groupBy": ["agent"],
+                    "maxAmount": {str(asset): units for asset in ids},
+                }
+            )
+    if body.max_tx_per_hour is not None:
+        limits.append(
+            {
+                "id": "maxTxPerHour",
+                "match": {},
+                "window": {"rolling": str(HOUR_MS)},
+                "groupBy": ["agent"],
+                "maxCount": str(body.max_tx_per_hour),
+            }
+        )
+    rule: Json = {
+        "id": WHITELIST,
+        "effect": "allow",
+        "match": {"assets": allowed, "recipients": {"list": WHITELIST}},
+        "perTransaction": {str(asset): {"max": body.per_transaction_limit} for asset in allowed},
+    }
+    return {
+        "version": "1",
+        "id": policy_id,
+        "timezone": "UTC",
+        "disclosure": "coarse",
+        "lists": {WHITELIST: sorted_once(recipient_address(entry, book) for entry in body.recipient_whitelist)},
+        "rules": [rule],
+        "limits": limits,
+        "validity": {},
+    }
+
+
+def _list(entries: AddressList, book: AddressBook, read_list: Callable[[str], str]) -> list[Json]:
+    if not isinstance(entries, FileReference):
+        return sorted_once(recipient_address(entry, book) for entry in entries)
+    lines = [line.partition("#")[0].strip() for line in read_list(entries.file).splitlines()]
+    addresses, problems = set(), []
+    for number, entry in enumerate(lines, start=1):
+        if not entry:
+            continue
+        try:
+            addresses.add(recipient_address(entry, book))
+        except CallerError:
+            sentence = f"{shown(entry)} is neither an address with a right checksum nor a known payee"
+            problems.append(Problem(line=number, column=1, sentence=sentence))
+    if problems:
+        raise invalid(entries.file, problems)
+    return sorted_once(addresses)

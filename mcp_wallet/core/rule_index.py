@@ -22,6 +22,7 @@ MERGED_RECIPIENTS_MAX: Final = 256
 """A longer list is not copied into an index: it is looked up as the set that it is."""
 
 _ANY_UNITS: Final = (0, 1 << 256)
+_NO_UNITS: Final = (1, 0)
 
 T = TypeVar("T")
 
@@ -179,7 +180,7 @@ def _table(rules: Iterable[Rule], effect: str, asset: AssetId) -> RecipientTable
 def _fit(rule: Rule, asset: AssetId) -> Fit:
     matcher = rule.matcher
     low, high = _ANY_UNITS if matcher.amounts is None else matcher.amounts[asset]
-    minimum, maximum = rule.bounds.get(asset, _ANY_UNITS)
+    minimum, maximum = rule.bounds.get(asset, _NO_UNITS)
     return Fit(
         rule=rule,
         operations=matcher.operations,

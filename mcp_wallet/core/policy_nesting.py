@@ -1,0 +1,69 @@
+"""Limits of equal match and grouping must nest: per transaction <= hour <= day <= week <= month.
+
+A tighter limit over a longer time would make the shorter one a promise that does not hold.
+"""
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from itertools import combinations
+
+from mcp_wallet.core.canonical import canonical_bytes
+from mcp_wallet.core.payees import AddressBook
+from mcp_wallet.core.policy_language import LimitPart, Match, Rule, duration_ms
+from mcp_wallet.core.policy_source import FieldPath
+from mcp_wallet.core.policy_terms import met_assets, resolved_match, sorted_once
+from mcp_wallet.core.registry import Registry
+
+
+def nesting_findings(
+    rules: Mapping[int, Rule], limits: Mapping[int, LimitPart], *, registry: Registry, book: AddressBook
+) -> Iterator[tuple[FieldPath, str]]:
+    """Yield each pair of equal match that does not nest, at the place of the one over the shorter time."""
+    matches = {i: _identity(limit.match, registry, book) for i, limit in limits.items()}
+    alike: dict[tuple[bytes, frozenset[str]], list[int]] = {}
+    by_match: dict[bytes, list[int]] = {}
+    for index, limit in limits.items():
+        alike.setdefault((matches[index], frozenset(limit.group_by)), []).append(index)
+        by_match.setdefault(matches[index], []).append(index)
+    for indices in alike.values():
+        for pair in combinations(sorted(indices, key=lambda i: duration_ms(limits[i].window.rolling)), 2):
+            yield from _pair_findings(limits, *pair)
+    for index, rule in rules.items():
+        for other in by_match.get(_identity(rule.match, registry, book), ()):
+            yield from _rule_findings(rule, index, limits[other])
+
+
+def _pair_findings(limits: Mapping[int, LimitPart], short: int, long: int) -> Iterator[tuple[FieldPath, str]]:
+    one, other = limits[short], limits[long]
+    if duration_ms(one.window.rolling) == duration_ms(other.window.rolling):
+        return
+    maxima = (
+        ("maxAmount", _fraction(one.max_amount), _fraction(other.max_amount)),
+        ("maxCount", one.max_count, other.max_count),
+        ("maxDistinctRecipients", one.max_distinct_recipients, other.max_distinct_recipients),
+    )
+    for field, shorter, longer in maxima:
+        if shorter is not None and longer is not None and shorter > longer:
+            sentence = (
+                f"limits must nest: `{one.id}` allows more in {one.window.rolling} "
+                f"than `{other.id}` in {other.window.rolling}"
+            )
+            yield ("limits", short, field), sentence
+
+
+def _rule_findings(rule: Rule, index: int, limit: LimitPart) -> Iterator[tuple[FieldPath, str]]:
+    most, bound = _fraction(limit.max_amount), rule.per_transaction
+    if bound is not None and most is not None and Fraction(bound.max) > most:
+        sentence = f"limits must nest: one payment may be more than `{limit.id}` allows in {limit.window.rolling}"
+        yield ("rules", index, "perTransaction", "max"), sentence
+
+
+def _identity(match: Match, registry: Registry, book: AddressBook) -> bytes:
+    """Return equal bytes for matches that speak about the same payments."""
+    assets = sorted_once(a.asset_id for a in met_assets(match, registry))
+    resolved = resolved_match(match, registry=registry, book=book)
+    return canonical_bytes({**resolved, "chains": None, "assets": assets})
+
+
+def _fraction(text: str | None) -> Fraction | None:
+    return None if text is None else Fraction(text)
