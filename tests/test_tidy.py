@@ -191,6 +191,24 @@ def test_every_import_of_the_product_is_a_declared_dependency():
     assert undeclared == {}
 
 
+def test_the_langchain_door_uses_the_public_face_alone():
+    """The import contracts name `mcp_wallet` only, so that they hold for an install without this second package."""
+    outside = {name for path in sources("langchain_tools") for name in imports_of(path)} - sys.stdlib_module_names
+    inside = {
+        f"{name_of(path)}:{node.lineno} {node.module}"
+        for path in sources("langchain_tools")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mcp_wallet.")
+        if not re.match(r"mcp_wallet\.contract(\.|$)", node.module or "")
+    }
+    assert outside <= {"langchain_core", "langchain_tools", "mcp_wallet", "pydantic"}
+    assert inside == set()
+
+
+def test_each_package_tells_type_checkers_that_it_is_typed():
+    assert [name for name in PACKAGES if (ROOT / name).is_dir() and not (ROOT / name / "py.typed").is_file()] == []
+
+
 def pins(lock: str) -> dict[str, str]:
     text = (ROOT / "requirements" / lock).read_text("utf-8")
     return {canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)}
