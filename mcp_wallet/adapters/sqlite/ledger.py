@@ -207,6 +207,10 @@ class SqliteLedger:
         """See `ports.Ledger`."""
         return await self._committer.read(lambda: head_of(self._state))
 
+    async def root_at(self, size: int) -> bytes:
+        """Return the root of the first `size` events from the stored subtree hashes; `ProofInvalid` at a hole."""
+        return await self._committer.read(lambda: self._queries.root_at(size))
+
     async def store_checkpoint(self, size: int, note: str) -> None:
         """Keep a signed checkpoint beside the trail; an equal size keeps the first."""
         await self._committer.write(lambda: self._queries.store_checkpoint(size, note))

@@ -11,6 +11,7 @@ from mcp_wallet.core.identifiers import ZERO_ADDRESS, AssetId, ChainId
 from mcp_wallet.core.intent import Agent
 from mcp_wallet.core.lifecycle import State
 from mcp_wallet.core.matching import Payment
+from mcp_wallet.core.merkle import root_at
 from mcp_wallet.ports import BudgetLine, Clock, PaymentRecord
 
 
@@ -91,6 +92,14 @@ class Queries:
                     count=use.count,
                 )
         return list(lines.values()), frozen
+
+    def root_at(self, size: int) -> bytes:
+        """Return the root of the first `size` events; `ProofInvalid` when a stored hash is missing."""
+        return root_at(size, self._hashes)
+
+    def _hashes(self, sequence: int) -> bytes:
+        row = self.raw.execute("SELECT hashes FROM event WHERE sequence = ?", (sequence,)).fetchone()
+        return b"" if row is None else bytes(row[0])
 
     def store_checkpoint(self, size: int, note: str) -> None:
         """Keep a checkpoint; an equal size keeps the first."""
