@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 from mcp_wallet.core.canonical import Json
-from mcp_wallet.core.decision import Outcome
+from mcp_wallet.core.compile import CompiledPolicy
+from mcp_wallet.core.decision import Counters, Outcome
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.matching import Payment
+from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.windows import Windows
 
 HOUR_MS: Final = 3_600_000
@@ -22,6 +24,7 @@ WEEK_MS: Final = 7 * DAY_MS
 _GIVE_BACK: Final = frozenset(
     {"reservation_released", "gate2_rejected", "approval_expired", "approval_rejected", "transaction_failed"}
 )
+"""What gives a payment's budget and guards back; not so a `gate2_rejected` after signing: a signature may exist."""
 
 
 class Books:
@@ -49,7 +52,7 @@ class Books:
         kind = event["eventType"]
         if kind == "policy_decision":
             self._apply_decision(event, at_ms)
-        elif kind in _GIVE_BACK:
+        elif is_given_back(event):
             self.release(_str(event, "paymentId"))
             self._pay_fee(event, at_ms)
         elif kind == "gate2_passed":
@@ -152,6 +155,40 @@ class Books:
             self._fee_paid.popleft()
         paid = sum(fee for at_ms, c, fee in self._fee_paid if c == chain and at_ms > now_ms - DAY_MS)
         return paid + sum(fee for c, fee in self._fee_held.values() if c == chain)
+
+
+def is_given_back(event: Mapping[str, Json]) -> bool:
+    """Return whether the event gives its payment's budget and guards back."""
+    return event["eventType"] in _GIVE_BACK and not event.get("afterSigning")
+
+
+def counters_at(
+    books: Books,
+    *,
+    policy: CompiledPolicy,
+    settings: Settings,
+    payment: Payment,
+    wall_ms: int,
+    duplicate: str,
+    halted: str,
+) -> Counters:
+    """Return what is known of the past for one payment at its own time; ledger and auditor ask the same here."""
+    now_ms, chain = payment.at_ms, payment.chain
+    imitated = None if policy.lists(payment.to) else settings.book.imitated_by(payment.to)
+    return Counters(
+        uses=tuple(books.windows.use(limit, payment, now_ms) for limit in policy.limits_for(payment)),
+        frozen_by=books.frozen_by(payment),
+        last_payment_ms=books.last_admitted_ms(payment, since_ms=now_ms - policy.cooldown_ms),
+        last_event_ms=books.last_event_ms,
+        wall_ms=wall_ms,
+        known_since_ms=policy.known_since(payment.to),
+        imitates=imitated.name if imitated else "",
+        ledger_nonce=books.next_nonce.get(chain),
+        pending=books.pending[payment.agent],
+        halted=halted,
+        duplicate=duplicate,
+        fees_today_wei=books.fees_today_wei(chain, now_ms),
+    )
 
 
 def payment_of(event: Mapping[str, Json], at_ms: int) -> Payment:

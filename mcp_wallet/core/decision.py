@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.document import as_text, number_at
 from mcp_wallet.core.reasons import ReasonCode
 
 REASONS_MAX = 100
@@ -116,6 +117,30 @@ class Facts:
 
 
 NO_FACTS = Facts()
+
+
+def facts_of(document: Mapping[str, Json]) -> Facts:
+    """Return the facts that a document of `Facts.document` holds.
+
+    Empty texts are not in a document: a simulation that passed comes back as one that was not measured. Neither decides
+    anything, and both have the same document.
+
+    Raises:
+        TypeError: For a value that is not text.
+        ValueError: For a number that is not one.
+    """
+    return Facts(
+        source=as_text(document.get("source", "")),
+        block_time_ms=number_at(document, "blockTimeMs"),
+        account_nonce=number_at(document, "accountNonce"),
+        asset_balance_units=number_at(document, "assetBalance"),
+        native_balance_wei=number_at(document, "nativeBalanceWei"),
+        gas_limit=number_at(document, "gasLimit"),
+        max_fee_wei=number_at(document, "maxFeeWei"),
+        priority_fee_wei=number_at(document, "priorityFeeWei"),
+        simulation_revert=as_text(document["simulationRevert"]) if "simulationRevert" in document else None,
+        recipient_code=as_text(document.get("recipientCode", "")),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

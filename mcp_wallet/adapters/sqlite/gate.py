@@ -13,10 +13,10 @@ from mcp_wallet.adapters.sqlite.rows import PaymentRow, find_row, insert_row, re
 from mcp_wallet.adapters.sqlite.state import LedgerState, payment_at
 from mcp_wallet.adapters.sqlite.trail import append_event, head_of
 from mcp_wallet.contract.events import EventType, decision_payload
-from mcp_wallet.core.books import HOUR_MS, content_of
+from mcp_wallet.core.books import HOUR_MS, content_of, counters_at
 from mcp_wallet.core.canonical import Json, canonical_bytes
 from mcp_wallet.core.compile import CompiledPolicy
-from mcp_wallet.core.decision import NO_FACTS, Counters, Decision, Facts, Outcome
+from mcp_wallet.core.decision import NO_FACTS, Decision, Facts, Outcome
 from mcp_wallet.core.errors import CallerError, OwnerError
 from mcp_wallet.core.guards import Hit, Verdict, judge
 from mcp_wallet.core.identifiers import ChainId
@@ -178,8 +178,8 @@ class Gate:
         now_ms, wall_ms = self.now_ms()
         intent = draft.intent(self._intent_id(draft, payment_id))
         payment = payment_at(intent, now_ms)
-        counters = counters_for(
-            self.state,
+        counters = counters_at(
+            self.state.books,
             policy=policy,
             settings=settings,
             payment=payment,
@@ -292,35 +292,6 @@ class Gate:
                 actor={"kind": "system", "name": "gate-1"},
                 at_ms=at_ms,
             )
-
-
-def counters_for(
-    state: LedgerState,
-    *,
-    policy: CompiledPolicy,
-    settings: Settings,
-    payment: Payment,
-    wall_ms: int,
-    duplicate: str,
-    halted: str,
-) -> Counters:
-    """Return what the ledger knows of the past for one payment."""
-    books, now_ms, chain = state.books, payment.at_ms, payment.chain
-    imitated = None if policy.lists(payment.to) else settings.book.imitated_by(payment.to)
-    return Counters(
-        uses=tuple(books.windows.use(limit, payment, now_ms) for limit in policy.limits_for(payment)),
-        frozen_by=books.frozen_by(payment),
-        last_payment_ms=books.last_admitted_ms(payment, since_ms=now_ms - policy.cooldown_ms),
-        last_event_ms=books.last_event_ms,
-        wall_ms=wall_ms,
-        known_since_ms=policy.known_since(payment.to),
-        imitates=imitated.name if imitated else "",
-        ledger_nonce=books.next_nonce.get(chain),
-        pending=books.pending[payment.agent],
-        halted=halted,
-        duplicate=duplicate,
-        fees_today_wei=books.fees_today_wei(chain, now_ms),
-    )
 
 
 def engage_freeze(
