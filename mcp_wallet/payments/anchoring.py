@@ -94,7 +94,7 @@ class Rollback:
 
     Args:
         kind: `behind` (fewer events than were anchored), `inconsistent` (other events) or `unverifiable` (the anchor
-            holds something that this log's key did not sign).
+            holds a checkpoint in this log's name that its key did not sign).
         anchored_size: Events that the anchor's newest checkpoint covers; 0 when it cannot be read.
     """
 
@@ -140,11 +140,11 @@ async def _compare(head: Head, root_at: ReadRoot, anchor: str, note: str, key: V
     def found(kind: str, size: int) -> Rollback:
         return Rollback(anchor=anchor, kind=kind, anchored_size=size, ledger_size=head.size)
 
+    if not note.startswith(f"{key.name}\n"):
+        return None  # another log's: of ours this anchor has nothing
     try:
         anchored = parse_checkpoint(open_note(note, [key]))
     except NoteInvalid:
-        return found("unverifiable", 0)
-    if anchored.origin != key.name:
         return found("unverifiable", 0)
     if anchored.size > head.size:
         return found("behind", anchored.size)

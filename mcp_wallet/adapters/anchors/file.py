@@ -66,6 +66,14 @@ class FileAnchor:
         """
         return (await asyncio.to_thread(_load_newest, self._path)).decode("utf-8")
 
+    async def history(self) -> list[str]:
+        """Return every whole checkpoint, oldest first, of whatever log; for verification.
+
+        Raises:
+            OutsideError: `LEDGER_UNAVAILABLE` when there is a file that cannot be read.
+        """
+        return [note.decode("utf-8", "replace") for note in await asyncio.to_thread(_load_all, self._path)]
+
 
 def _publish(path: Path, note: bytes) -> None:
     try:
@@ -107,7 +115,21 @@ def _load_newest(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as problem:
-        raise OutsideError(ReasonCode.LEDGER_UNAVAILABLE, "The anchor file cannot be read.") from problem
+        raise _unreadable() from problem
+
+
+def _load_all(path: Path) -> list[bytes]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as problem:
+        raise _unreadable() from problem
+    return [note for header in _HEADER.finditer(content) if (note := _note_after(header, content))]
+
+
+def _unreadable() -> OutsideError:
+    return OutsideError(ReasonCode.LEDGER_UNAVAILABLE, "The anchor file cannot be read.")
 
 
 def _newest_in(file: FileIO) -> bytes:
@@ -123,11 +145,14 @@ def _newest_in(file: FileIO) -> bytes:
 
 
 def _last_record(tail: bytes) -> bytes:
-    for header in reversed(list(_HEADER.finditer(tail))):
-        note = tail[header.end() : header.end() + int(header.group(1))]
-        if hashlib.sha256(note).hexdigest().encode("ascii") == header.group(2):
-            return note
-    return b""
+    notes = (_note_after(header, tail) for header in reversed(list(_HEADER.finditer(tail))))
+    return next((note for note in notes if note), b"")
+
+
+def _note_after(header: re.Match[bytes], content: bytes) -> bytes:
+    """Return the note of a record, empty when a crash has torn it."""
+    note = content[header.end() : header.end() + int(header.group(1))]
+    return note if hashlib.sha256(note).hexdigest().encode("ascii") == header.group(2) else b""
 
 
 def _position(note: bytes) -> tuple[bytes, int]:

@@ -34,6 +34,15 @@ async def test_the_newest_is_the_one_published_last(anchor):
     assert await anchor.newest() == note(700)
 
 
+async def test_the_history_is_every_whole_checkpoint_oldest_first(anchor, path):
+    assert await anchor.history() == []
+    for size in (1, 2, 700):
+        await anchor.publish(note(size))
+    torn = path.read_bytes()
+    path.write_bytes(torn + torn.replace(b"700", b"900")[-40:])
+    assert await anchor.history() == [note(1), note(2), note(700)]
+
+
 async def test_the_file_is_its_owners_alone(anchor, path):
     await anchor.publish(note(1))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
