@@ -3,14 +3,12 @@
 The way in: text -> data with places -> strict models -> names and nesting. Nothing is repaired on the way.
 """
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from mcp_wallet.core import policy_language as language
 from mcp_wallet.core.payees import AddressBook
@@ -23,7 +21,8 @@ from mcp_wallet.core.policy_checks import (
     recipient_findings,
 )
 from mcp_wallet.core.policy_language import FullPolicy, LimitPart, Policy, Rule, ShortPolicy, Validity, policy_schema
-from mcp_wallet.core.policy_source import Data, FieldPath, Problem, Source, invalid, parse_source, shown
+from mcp_wallet.core.policy_problems import shape_problems
+from mcp_wallet.core.policy_source import Data, FieldPath, Problem, Source, invalid, parse_source
 from mcp_wallet.core.registry import Registry
 
 __all__ = ["Policy", "load_policy", "policy_schema"]
@@ -41,22 +40,6 @@ _MODEL_AT: Final[Mapping[str, type[language.Part]]] = {
     "window": language.Window,
     "validity": Validity,
 }
-_UNBUILT: Final = frozenset({"hours", "anomaly", "calendar", "lifetime"})
-_SENTENCES: Final = {
-    "string_type": "this must be text: put it in quotes",
-    "int_type": "this must be a whole number, without quotes",
-    "bool_type": "this must be true or false",
-    "list_type": "this must be a list",
-    "dict_type": "this must be an object",
-    "model_type": "this must be an object",
-    "model_attributes_type": "this must be an object",
-    "too_short": "an empty list allows nothing here: name at least one",
-    "string_too_short": "this must not be empty",
-    "string_too_long": "this is too long",
-    "greater_than_equal": "this must be at least 1",
-    "less_than_equal": f"this must be at most {language.COUNT_MAX}",
-}
-
 _EMPTY: Final = "this is empty: write a value or leave the field out"
 
 M = TypeVar("M", bound=language.Part)
@@ -86,7 +69,7 @@ def load_policy(text: str, *, name: str, registry: Registry, book: AddressBook) 
     try:
         body = model.model_validate(data)
     except ValidationError as error:
-        problems += [_problem(source, found, model) for found in error.errors(include_url=False)]
+        problems += shape_problems(source, error, top=model, models=_MODEL_AT)
     if is_short:
         findings = _short_findings(body, registry, book)
     else:
@@ -149,37 +132,6 @@ def _readable(items: Sequence[Data], model: type[M]) -> dict[int, M]:
         except ValidationError:
             continue
     return found
-
-
-def _problem(source: Source, found: ErrorDetails, top: type[language.Part]) -> Problem:
-    kind, path = found["type"], found["loc"]
-    if kind == "extra_forbidden":
-        return source.problem(path, _unknown_field(path, top), at_key=True)
-    if kind == "missing":
-        return source.problem(path[:-1], f"the field {shown(path[-1])} is missing", at_key=True)
-    if kind == "literal_error":
-        return source.problem(path, _literal_sentence(path, found))
-    if kind == "value_error":
-        return source.problem(path, found["msg"].removeprefix("Value error, "))
-    return source.problem(path, _SENTENCES.get(kind, "this value is not usable here"))
-
-
-def _literal_sentence(path: FieldPath, found: ErrorDetails) -> str:
-    expected = str(found.get("ctx", {}).get("expected", "")).replace("'", "`")
-    if path == ("version",):
-        return "this wallet reads version 1 of the language: write `version: 1`"
-    return f"this must be {expected}" if "`" in expected else "this value is not usable here"
-
-
-def _unknown_field(path: FieldPath, top: type[language.Part]) -> str:
-    """Return the sentence for an unknown field, with the nearest right name where one is near."""
-    field = str(path[-1])
-    if field in _UNBUILT:
-        return f"{shown(field)} is not supported by this version of the wallet"
-    model = next((_MODEL_AT[part] for part in reversed(path[:-1]) if part in _MODEL_AT), top)  # type: ignore[index]
-    known = [f.alias or name for name, f in model.model_fields.items()]
-    near = difflib.get_close_matches(field, known, n=1, cutoff=0.6)
-    return f"there is no field {shown(field)}" + (f": did you mean `{near[0]}`?" if near else " here")
 
 
 def _short_findings(body: FullPolicy | ShortPolicy | None, registry: Registry, book: AddressBook) -> Iterator[Finding]:

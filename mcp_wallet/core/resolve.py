@@ -9,6 +9,7 @@ from typing import Final
 
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.errors import CallerError
+from mcp_wallet.core.intent import TRANSFER
 from mcp_wallet.core.payees import AddressBook
 from mcp_wallet.core.policy_commitment import policy_hash
 from mcp_wallet.core.policy_language import (
@@ -81,11 +82,10 @@ def _full_document(
 
 
 def _rule(rule: Rule, registry: Registry, book: AddressBook) -> Json:
-    document: dict[str, Json] = {
-        "id": rule.id,
-        "effect": rule.effect,
-        "match": resolved_match(rule.match, registry=registry, book=book),
-    }
+    match = resolved_match(rule.match, registry=registry, book=book)
+    if rule.effect == "allow":
+        match.setdefault("operations", [TRANSFER])  # what an allow rule leaves open is what exists when it is resolved
+    document: dict[str, Json] = {"id": rule.id, "effect": rule.effect, "match": match}
     bounds = rule.per_transaction
     if bounds is not None:
         minimum = bounds.min
@@ -161,7 +161,7 @@ def _short_document(body: ShortPolicy, policy_id: str, *, registry: Registry, bo
     rule: Json = {
         "id": WHITELIST,
         "effect": "allow",
-        "match": {"assets": allowed, "recipients": {"list": WHITELIST}},
+        "match": {"assets": allowed, "operations": [TRANSFER], "recipients": {"list": WHITELIST}},
         "perTransaction": {str(asset): {"max": body.per_transaction_limit} for asset in allowed},
     }
     return {
