@@ -1,0 +1,83 @@
+"""What the process's environment may say: where things are, and secrets that belong in no file. Never a money setting.
+
+A name of ours that is not in the list refuses to start: a misspelt one would otherwise be silently without effect.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from mcp_wallet.core.errors import OwnerError
+from mcp_wallet.core.reasons import ReasonCode
+
+PREFIX: Final = "MCP_WALLET_"
+NAMES: Final = (
+    "MCP_WALLET_HOME",
+    "MCP_WALLET_KEYS_DIR",
+    "MCP_WALLET_STATE_DIR",
+    "MCP_WALLET_AGENT_KEY",
+    "MCP_WALLET_OPERATOR_TOKEN",
+    "MCP_WALLET_PRIVATE_KEY",
+    "MCP_WALLET_KEYSTORE_PASSWORD",
+    "MCP_WALLET_DATABASE_KEY",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessEnvironment:
+    """The environment, read once. Empty text means that a name is not set.
+
+    Args:
+        home: The wallet's home.
+        keys_dir: Where the home's keys are; None for the organisation's folder under `config_base`.
+        state_dir: Where its checkpoints are; None for the organisation's folder under `state_base`.
+    """
+
+    home: Path
+    keys_dir: Path | None = None
+    state_dir: Path | None = None
+    config_base: Path = Path("~/.config")
+    state_base: Path = Path("~/.local/state")
+    agent_key: str = field(default="", repr=False)
+    operator_token: str = field(default="", repr=False)
+    private_key: str = field(default="", repr=False)
+    keystore_password: str = field(default="", repr=False)
+    database_key: str = field(default="", repr=False)
+
+
+def read_environment(environ: Mapping[str, str]) -> ProcessEnvironment:
+    """Return what the environment says.
+
+    Raises:
+        OwnerError: `CONFIG_UNAPPROVED` for a name that begins with `MCP_WALLET_` and is none of ours.
+    """
+    for name in environ:
+        if name.startswith(PREFIX) and name not in NAMES:
+            raise _unknown(name)
+    return ProcessEnvironment(
+        home=_path(environ.get("MCP_WALLET_HOME")) or Path("~/.mcp-wallet").expanduser(),
+        keys_dir=_path(environ.get("MCP_WALLET_KEYS_DIR")),
+        state_dir=_path(environ.get("MCP_WALLET_STATE_DIR")),
+        config_base=_path(environ.get("XDG_CONFIG_HOME")) or Path("~/.config").expanduser(),
+        state_base=_path(environ.get("XDG_STATE_HOME")) or Path("~/.local/state").expanduser(),
+        agent_key=environ.get("MCP_WALLET_AGENT_KEY", ""),
+        operator_token=environ.get("MCP_WALLET_OPERATOR_TOKEN", ""),
+        private_key=environ.get("MCP_WALLET_PRIVATE_KEY", ""),
+        keystore_password=environ.get("MCP_WALLET_KEYSTORE_PASSWORD", ""),
+        database_key=environ.get("MCP_WALLET_DATABASE_KEY", ""),
+    )
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None
+
+
+def _unknown(name: str) -> OwnerError:
+    from difflib import get_close_matches  # noqa: PLC0415  only for a sentence that ends the start
+
+    near = get_close_matches(name, NAMES, n=1, cutoff=0.0)[0]
+    return OwnerError(
+        ReasonCode.CONFIG_UNAPPROVED,
+        f"`{name[:80]}` is not a setting of mcp-wallet: the nearest name is `{near}`; correct it or unset it.",
+    )

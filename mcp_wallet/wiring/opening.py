@@ -1,0 +1,147 @@
+"""Opening a home: for operators its ledger alone, for agents the whole wallet.
+
+Nothing that an answer does not need is imported or opened: the key is unlocked by the first payment, nodes are met by
+the first question to them.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from mcp_wallet.adapters.clock import wall_clock
+from mcp_wallet.adapters.sqlite.ledger import SqliteLedger
+from mcp_wallet.control.environment import ProcessEnvironment
+from mcp_wallet.control.home import HomeKeys, HomePaths, check_approved, load_key, load_keys, load_password, locate
+from mcp_wallet.core.errors import OwnerError
+from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.settings import Settings
+from mcp_wallet.payments.anchoring import Anchoring, Notary, check_rollback
+from mcp_wallet.payments.wallet import SYSTEM, Wallet
+from mcp_wallet.ports import Anchor, Chains, Signer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenHome:
+    """A home whose ledger is open, for the operator's plane."""
+
+    paths: HomePaths
+    keys: HomeKeys
+    ledger: SqliteLedger
+    settings: Settings
+    signer: Signer
+
+
+@asynccontextmanager
+async def open_home(environment: ProcessEnvironment) -> AsyncIterator[OpenHome]:
+    """Give the home at `environment.home`, and close its ledger at the end.
+
+    Raises:
+        OwnerError: `CONFIG_UNAPPROVED | LEDGER_UNAVAILABLE | SIGNER_UNAVAILABLE` for what an operator must put right.
+    """
+    paths = locate(environment)
+    keys = load_keys(paths, environment)
+    signer = signer_of(paths, environment)
+    ledger = await SqliteLedger.open(
+        paths.ledger, database_key=keys.database, home_key=keys.home, clock=wall_clock, sender=signer.address
+    )
+    try:
+        settings = await ledger.settings()
+        if settings is None:
+            raise OwnerError(ReasonCode.CONFIG_UNAPPROVED, "This home has no active settings: make a new one.")
+        yield OpenHome(paths=paths, keys=keys, ledger=ledger, settings=settings, signer=signer)
+    finally:
+        await ledger.close()
+
+
+async def open_wallet(environment: ProcessEnvironment) -> Wallet:
+    """Return the home's wallet, ready to answer; recovery and settlement begin with `Wallet.start`.
+
+    Raises:
+        OwnerError: As `open_home`, and `CONFIG_UNAPPROVED` when `wallet.toml` is not what was approved.
+    """
+    paths = locate(environment)
+    keys = load_keys(paths, environment)
+    signer = signer_of(paths, environment)
+    ledger = await SqliteLedger.open(
+        paths.ledger, database_key=keys.database, home_key=keys.home, clock=wall_clock, sender=signer.address
+    )
+    try:
+        settings = check_approved(paths, await ledger.settings())
+        return _wallet(paths, ledger, settings, signer)
+    except BaseException:
+        await ledger.close()
+        raise
+
+
+def notary_of(paths: HomePaths, settings: Settings) -> Notary:
+    """Return what signs the home's checkpoints; `OwnerError(LEDGER_UNAVAILABLE)` without the log key."""
+    from mcp_wallet.adapters.log_key import LogKey  # noqa: PLC0415  cryptography
+
+    key = LogKey(load_key(paths.log_key))
+    return Notary(settings.origin, key.sign, key.public_key)
+
+
+def anchors_of(paths: HomePaths) -> tuple[Anchor, ...]:
+    """Return the places outside the home that keep its checkpoints."""
+    from mcp_wallet.adapters.anchors.file import FileAnchor  # noqa: PLC0415
+
+    return (FileAnchor(paths.checkpoints),)
+
+
+def chains_of(settings: Settings) -> Chains:
+    """Return the chains that the settings reach; nothing is connected yet."""
+    from mcp_wallet.adapters.evm.chain import EvmChain  # noqa: PLC0415
+
+    return Chains(
+        {
+            chain_id: EvmChain(settings.registry.chain(chain_id), found, settings.registry)
+            for chain_id, found in settings.chains.items()
+        }
+    )
+
+
+def signer_of(paths: HomePaths, environment: ProcessEnvironment) -> Signer:
+    """Return the home's signer: the keystore, or the environment's key when it is of the same account.
+
+    Raises:
+        OwnerError: `SIGNER_UNAVAILABLE`.
+    """
+    from mcp_wallet.adapters.keystore import KeystoreSigner  # noqa: PLC0415
+
+    if not environment.private_key:
+        return KeystoreSigner(paths.keystore, load_password(paths, environment))
+    from mcp_wallet.adapters.environment_key import EnvironmentSigner  # noqa: PLC0415
+
+    signer = EnvironmentSigner(environment.private_key)
+    if signer.address != KeystoreSigner(paths.keystore, "").address:
+        raise OwnerError(
+            ReasonCode.SIGNER_UNAVAILABLE, "MCP_WALLET_PRIVATE_KEY is the key of another account than this home's."
+        )
+    return signer
+
+
+def _wallet(paths: HomePaths, ledger: SqliteLedger, settings: Settings, signer: Signer) -> Wallet:
+    from mcp_wallet.adapters.lease import FileLease  # noqa: PLC0415
+
+    notary, anchors = notary_of(paths, settings), anchors_of(paths)
+
+    async def check() -> None:
+        notes = [(anchor.name, await anchor.newest()) for anchor in anchors]
+        rollback = await check_rollback(await ledger.head(), ledger.root_at, notes, notary.verifier_key)
+        if rollback is not None:
+            ledger.halt(ReasonCode.ROLLBACK_DETECTED)
+            payload = {"anchor": rollback.anchor, "kind": rollback.kind, "anchoredSize": str(rollback.anchored_size)}
+            await ledger.record("rollback_detected", payload, actor=SYSTEM)
+
+    return Wallet(
+        ledger=ledger,
+        recorder=ledger,
+        chains=chains_of(settings),
+        signer=signer,
+        settings=settings,
+        notary=notary,
+        anchoring=Anchoring(ledger, notary, anchors),
+        lease=FileLease(paths.lease),
+        clock=wall_clock,
+        check=check,
+    )
