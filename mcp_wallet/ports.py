@@ -69,7 +69,6 @@ class Denied:
     """Gate 1 said no (or needs people): decision, event and tree nodes are durable; nothing is reserved when denied."""
 
     record: PaymentRecord
-    head: Head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +77,6 @@ class Approved:
 
     record: PaymentRecord
     approval: Approval
-    head: Head
 
 
 class Builder(Protocol):

@@ -7,6 +7,7 @@ or a field that is released keeps its meaning; new ones come by ADR.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from mcp_wallet.core.amount import format_amount
@@ -61,7 +62,12 @@ class EventType(StrEnum):
 def rfc3339(at_ms: int) -> str:
     """Return `2026-11-23T09:00:00.123Z` for Unix milliseconds."""
     seconds, milliseconds = divmod(at_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+    return f"{_second(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def parse_rfc3339_ms(text: str) -> int:

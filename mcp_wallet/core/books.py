@@ -38,6 +38,7 @@ class Books:
         self.pending: Counter[str] = Counter()
         self.next_nonce: dict[ChainId, int] = {}
         self._live: dict[str, tuple[Payment, bool]] = {}
+        # payment id -> time, in the order of the times: the newest stands last
         self._admitted: dict[tuple[str, Address], dict[str, int]] = {}
         self._contents: dict[tuple[str, tuple[str, ...]], dict[str, int]] = {}
         self._denials: dict[str, deque[int]] = {}
@@ -133,14 +134,15 @@ class Books:
 
     def last_admitted_ms(self, payment: Payment, *, since_ms: int) -> int | None:
         """Return when this agent last had a payment to this recipient admitted and kept, if after `since_ms`."""
-        newest = max(self._admitted.get((payment.agent, payment.to), {}).values(), default=since_ms)
-        return newest if newest > since_ms else None
+        found = self._admitted.get((payment.agent, payment.to))
+        newest_ms = found[next(reversed(found))] if found else since_ms
+        return newest_ms if newest_ms > since_ms else None
 
     def same_content(self, payment: Payment, *, since_ms: int) -> str | None:
         """Return the newest guard-holding payment of the agent with equal content and `at_ms > since_ms`."""
         found = self._contents.get((payment.agent, content_of(payment)))
-        recent = [(at_ms, payment_id) for payment_id, at_ms in (found or {}).items() if at_ms > since_ms]
-        return max(recent)[1] if recent else None
+        newest = next(reversed(found)) if found else None
+        return newest if found and newest is not None and found[newest] > since_ms else None
 
     def denials_since(self, agent: str, since_ms: int) -> int:
         """Return the agent's denials with `at_ms > since_ms`; older ones are forgotten."""

@@ -20,8 +20,8 @@ Address = NewType("Address", str)
 """`0x` and 40 lower-case hex digits."""
 
 ZERO_ADDRESS = Address("0x" + "0" * 40)
-PRECOMPILE_MAX = 0x1FF
-"""Addresses from 0x1 up to here are precompiled contracts or kept for them."""
+RESERVED_MAX = Address("0x" + "0" * 37 + "1ff")
+"""The zero address and everything up to here is a precompiled contract or kept for one."""
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _CHAIN = re.compile(r"eip155:([1-9][0-9]{0,17})")
@@ -90,7 +90,7 @@ def is_payee_name(text: str) -> bool:
 
 def is_reserved_address(address: Address) -> bool:
     """Return whether this is the zero address or a precompiled contract."""
-    return int(address, 16) <= PRECOMPILE_MAX
+    return address <= RESERVED_MAX  # equal length and lower case: the order of the text is the order of the numbers
 
 
 def is_lookalike(address: Address, known: Address) -> bool:

@@ -5,10 +5,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from mcp_wallet.core.credentials import credential_hash, parse_api_key
-
 from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.core.compile import CompiledPolicy
+from mcp_wallet.core.credentials import credential_hash, parse_api_key
 from mcp_wallet.core.errors import CallerError, OwnerError
 from mcp_wallet.core.identifiers import Address
 from mcp_wallet.core.intent import Agent

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_wallet.adapters.sqlite.connection import Raw
-from mcp_wallet.adapters.sqlite.rows import SELECT as SELECT_PAYMENT
-from mcp_wallet.adapters.sqlite.rows import PaymentRow, find_row, insert_row, read_row
+from mcp_wallet.adapters.sqlite.duplicates import GuardState, guard_state, replayed_row
+from mcp_wallet.adapters.sqlite.rows import insert_row
 from mcp_wallet.adapters.sqlite.state import LedgerState, payment_at
-from mcp_wallet.adapters.sqlite.trail import append_event, head_of
+from mcp_wallet.adapters.sqlite.trail import append_event
 from mcp_wallet.contract.events import EventType, decision_payload
-from mcp_wallet.core.books import HOUR_MS, content_of, counters_at
+from mcp_wallet.core.approval import Approval
+from mcp_wallet.core.books import HOUR_MS, counters_at
 from mcp_wallet.core.canonical import Json, canonical_bytes
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import NO_FACTS, Decision, Facts, Outcome
 from mcp_wallet.core.errors import CallerError, OwnerError
-from mcp_wallet.core.guards import Hit, Verdict, judge
 from mcp_wallet.core.identifiers import ChainId
 from mcp_wallet.core.intent import PaymentDraft, PaymentIntent
 from mcp_wallet.core.lifecycle import State
@@ -28,7 +28,6 @@ from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.ports import Approved, Clock, Denied, PaymentRecord, Replayed
 
-CLOCK_CLAMP_MS: Final = 2_000
 _STATE_OF: Final = {
     Outcome.ALLOW: State.RESERVED,
     Outcome.REQUIRE_APPROVAL: State.PENDING_APPROVAL,
@@ -54,17 +53,17 @@ class Gate:
     def preview(self, draft: PaymentDraft) -> Replayed | bool:
         """Return a replay, or whether the draft is refused without any chain fact; writes nothing."""
         policy, settings = self.in_force(draft)
-        verdict = self._guards(draft, settings)
-        if verdict.replay:
-            return Replayed(record=self._record(verdict.replay))
-        decision = self._decide(draft, policy, settings, verdict, NO_FACTS)[0]
+        guards = self._guards(draft, settings)
+        if guards.verdict.replay:
+            return Replayed(record=replayed_row(self.raw, guards.verdict).record)
+        decision = self._decide(draft, policy, settings, guards, NO_FACTS)[0]
         return decision.outcome is Outcome.DENY
 
     def simulate(self, draft: PaymentDraft) -> Decision:
         """Return what would be decided without facts; records a `simulation` event, reserves nothing."""
         policy, settings = self.in_force(draft)
-        verdict = self._guards(draft, settings)
-        decision, intent = self._decide(draft, policy, settings, verdict, NO_FACTS)
+        guards = self._guards(draft, settings)
+        decision, intent = self._decide(draft, policy, settings, guards, NO_FACTS)
         append_event(
             self.raw,
             self.state,
@@ -73,7 +72,7 @@ class Gate:
                 "decision": str(decision.outcome),
                 "reasons": [r.document() for r in decision.reasons],
                 "fingerprint": intent.fingerprint(),
-                "duplicate": verdict.replay,
+                "duplicate": guards.verdict.replay,
             },
             at_ms=decision.now_ms,
             agent_id=draft.agent_id,
@@ -85,13 +84,29 @@ class Gate:
     ) -> Approved | Denied | Replayed | None:
         """Decide and write decision, reservation and event; None when it should only refuse and need not."""
         policy, settings = self.in_force(draft)
-        verdict = self._guards(draft, settings)
-        if verdict.replay:
-            return Replayed(record=self._record(verdict.replay))
+        guards = self._guards(draft, settings)
+        if guards.verdict.replay:
+            return Replayed(record=replayed_row(self.raw, guards.verdict).record)
         payment_id = "pay_" + secrets.token_hex(16)
-        decision, intent = self._decide(draft, policy, settings, verdict, facts, payment_id=payment_id)
+        decision, intent = self._decide(draft, policy, settings, guards, facts, payment_id=payment_id)
         if only_refuse and decision.outcome is not Outcome.DENY:
             return None
+        record = self._write(draft, policy, settings, decision, intent, facts, payment_id)
+        self._after(record, settings)
+        if record.approval is not None:
+            return Approved(record=record, approval=record.approval)
+        return Denied(record=record)
+
+    def _write(  # noqa: PLR0917  private, the parts of one decision in the order of their making
+        self,
+        draft: PaymentDraft,
+        policy: CompiledPolicy,
+        settings: Settings,
+        decision: Decision,
+        intent: PaymentIntent,
+        facts: Facts,
+        payment_id: str,
+    ) -> PaymentRecord:
         fingerprint = intent.fingerprint()
         payload = decision_payload(
             decision=decision,
@@ -104,24 +119,8 @@ class Gate:
             settings_version=settings.version,
             plaintext=settings.plaintext,
         )
-        approval = None
-        if decision.outcome is Outcome.ALLOW:
-            approval = approval_for(
-                decision,
-                payment_id=payment_id,
-                intent=intent,
-                facts=facts,
-                fingerprint=fingerprint,
-                fee_cap_wei=policy.fee_caps.get(ChainId(intent.chain), (0, 0))[0],
-                now_ms=decision.now_ms,
-            )
         sequence = append_event(
-            self.raw,
-            self.state,
-            EventType.POLICY_DECISION,
-            payload,
-            at_ms=decision.now_ms,
-            agent_id=draft.agent_id,
+            self.raw, self.state, EventType.POLICY_DECISION, payload, at_ms=decision.now_ms, agent_id=draft.agent_id
         )
         record = PaymentRecord(
             payment_id=payment_id,
@@ -137,15 +136,11 @@ class Gate:
             settings_hash=decision.settings_hash,
             decided_at_ms=decision.now_ms,
             decision_sequence=sequence,
-            approval=approval,
-            remaining_units=min(decision.remaining.values(), default=None),
+            approval=_approval(decision, policy, record_of=(payment_id, fingerprint), intent=intent, facts=facts),
+            remaining_units=_least_units(decision, policy, intent.asset),
         )
         self._store(record, policy, facts)
-        self._after(record, settings)
-        head = head_of(self.state)
-        if approval is not None:
-            return Approved(record=record, approval=approval, head=head)
-        return Denied(record=record, head=head)
+        return record
 
     def now_ms(self) -> tuple[int, int]:
         """Return the decision's time, never before the newest event's, and what the wall clock says."""
@@ -170,13 +165,13 @@ class Gate:
         draft: PaymentDraft,
         policy: CompiledPolicy,
         settings: Settings,
-        verdict: Verdict,
+        guards: GuardState,
         facts: Facts,
         *,
         payment_id: str = "",
     ) -> tuple[Decision, PaymentIntent]:
         now_ms, wall_ms = self.now_ms()
-        intent = draft.intent(self._intent_id(draft, payment_id))
+        intent = draft.intent(self._intent_id(draft, guards, payment_id))
         payment = payment_at(intent, now_ms)
         counters = counters_at(
             self.state.books,
@@ -184,78 +179,21 @@ class Gate:
             settings=settings,
             payment=payment,
             wall_ms=wall_ms,
-            duplicate=str(verdict.refuse or ""),
+            duplicate=str(guards.verdict.refuse or ""),
             halted=self.halted,
         )
         return decide(policy, intent, counters, facts, now_ms), intent
 
-    def _guards(self, draft: PaymentDraft, settings: Settings) -> Verdict:
-        by_reference = by_key = by_content = None
-        if draft.reference:
-            by_reference = self._hit(
-                "reference = ? AND recipient = ? AND sender = ? AND freed = 0 AND reference <> ''",
-                (draft.reference, draft.to, draft.sender),
-            )
-        if draft.idempotency_key:
-            by_key = self._hit(
-                "idempotency_key = ? AND agent_id = ? AND freed = 0 AND idempotency_key <> ''",
-                (draft.idempotency_key, draft.agent_id),
-            )
-        if not draft.reference:
-            now_ms, _ = self.now_ms()
-            found = self.state.books.same_content(
-                _payment_of(draft, now_ms), since_ms=now_ms - settings.deduplication_ms
-            )
-            by_content = (
-                None if found is None else Hit(payment_id=found, agent_id=draft.agent_id, content=draft.content)
-            )
-        return judge(
-            agent_id=draft.agent_id,
-            content=draft.content,
-            has_key=bool(draft.idempotency_key),
-            by_reference=by_reference,
-            by_key=by_key,
-            by_content=by_content,
-        )
+    def _guards(self, draft: PaymentDraft, settings: Settings) -> GuardState:
+        payment = _payment_of(draft, self.now_ms()[0])
+        return guard_state(self.raw, self.state.books, draft, payment, deduplication_ms=settings.deduplication_ms)
 
-    def _hit(self, condition: str, values: tuple[str, ...]) -> Hit | None:
-        row = self.raw.execute(f"{SELECT_PAYMENT} WHERE {condition}", values).fetchone()
-        if row is None:
-            return None
-        record = read_row(row).record
-        return Hit(
-            payment_id=record.payment_id,
-            agent_id=record.intent.agent_id,
-            content=content_of(payment_at(record.intent, record.decided_at_ms)),
-        )
-
-    def _record(self, payment_id: str) -> PaymentRecord:
-        row: PaymentRow | None = find_row(self.raw, payment_id)
-        assert row is not None, "a guard named a payment that is not there"  # noqa: S101
-        return row.record
-
-    def _intent_id(self, draft: PaymentDraft, payment_id: str) -> str:
+    def _intent_id(self, draft: PaymentDraft, guards: GuardState, payment_id: str) -> str:
         """Return `int_` + base32 of the keyed hash of the strongest guard; the attempt counts freed predecessors."""
-        guard, value, attempt = "payment", payment_id, 0
-        if draft.reference:
-            guard, value = "reference", draft.reference
-            attempt = self._count(
-                "reference = ? AND recipient = ? AND sender = ? AND reference <> ''",
-                (draft.reference, draft.to, draft.sender),
-            )
-        elif draft.idempotency_key:
-            guard, value = "idempotency_key", draft.idempotency_key
-            attempt = self._count(
-                "idempotency_key = ? AND agent_id = ? AND idempotency_key <> ''",
-                (draft.idempotency_key, draft.agent_id),
-            )
-        name: Json = [draft.org_id, draft.agent_id, guard, value, draft.to, str(attempt)]
+        value = guards.value or payment_id
+        name: Json = [draft.org_id, draft.agent_id, guards.guard, value, draft.to, str(guards.attempt)]
         digest = hmac.digest(self.home_key, b"mcp-wallet/intent-id/v1\n" + canonical_bytes(name), hashlib.sha256)
         return "int_" + base64.b32encode(digest).decode().rstrip("=").lower()
-
-    def _count(self, condition: str, values: tuple[str, ...]) -> int:
-        found: int = self.raw.execute(f"SELECT count(*) FROM payment WHERE {condition}", values).fetchone()[0]  # noqa: S608
-        return found
 
     def _pseudonym(self, address: str) -> str:
         digest = hmac.digest(self.home_key, b"mcp-wallet/recipient/v1\n" + address.encode(), hashlib.sha256)
@@ -317,3 +255,25 @@ def _payment_of(draft: PaymentDraft, at_ms: int) -> Payment:
         amount_units=draft.amount_units,
         at_ms=at_ms,
     )
+
+
+def _approval(
+    decision: Decision, policy: CompiledPolicy, *, record_of: tuple[str, str], intent: PaymentIntent, facts: Facts
+) -> Approval | None:
+    if decision.outcome is not Outcome.ALLOW:
+        return None
+    return approval_for(
+        decision,
+        payment_id=record_of[0],
+        intent=intent,
+        facts=facts,
+        fingerprint=record_of[1],
+        fee_cap_wei=policy.fee_caps.get(ChainId(intent.chain), (0, 0))[0],
+        now_ms=decision.now_ms,
+    )
+
+
+def _least_units(decision: Decision, policy: CompiledPolicy, asset: str) -> int | None:
+    """Return the least that is left of the amounts (not the counts) that this payment counts in."""
+    measured = {limit.limit_id for limit in policy.limits if asset in (limit.max_units_by_asset or {})}
+    return min((left for limit_id, left in decision.remaining.items() if limit_id in measured), default=None)

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from mcp_wallet.core.credentials import credential_hash, parse_operator_token
-
 from mcp_wallet.adapters.sqlite.access import Access
 from mcp_wallet.adapters.sqlite.committer import Committer, connect, raw_of
 from mcp_wallet.adapters.sqlite.control import ControlPlane
@@ -21,6 +19,7 @@ from mcp_wallet.adapters.sqlite.trail import head_of
 from mcp_wallet.contract.events import EventType
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy
+from mcp_wallet.core.credentials import credential_hash, parse_operator_token
 from mcp_wallet.core.decision import NO_FACTS, Decision, Facts, Reason
 from mcp_wallet.core.errors import CallerError
 from mcp_wallet.core.identifiers import ZERO_ADDRESS, Address

@@ -1,14 +1,14 @@
 """Payment rows and the values they stand for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.core.approval import Approval, Purpose
-from mcp_wallet.core.canonical import canonical_bytes
+from mcp_wallet.core.canonical import Json, canonical_bytes
 from mcp_wallet.core.decision import Outcome, Reason
 from mcp_wallet.core.identifiers import Address, ChainId
 from mcp_wallet.core.intent import PaymentIntent
@@ -156,7 +156,20 @@ def _reason(document: dict[str, str]) -> Reason:
 
 
 def _approval_text(approval: Approval) -> str:
-    document = {f.name: str(getattr(approval, f.name)) for f in fields(approval)}
+    document: Json = {
+        "payment_id": approval.payment_id,
+        "fingerprint": approval.fingerprint,
+        "policy_hash": approval.policy_hash,
+        "settings_hash": approval.settings_hash,
+        "chain": approval.chain,
+        "sender": approval.sender,
+        "gas_limit": str(approval.gas_limit),
+        "max_fee_wei": str(approval.max_fee_wei),
+        "priority_fee_wei": str(approval.priority_fee_wei),
+        "fee_cap_wei": str(approval.fee_cap_wei),
+        "expires_at_ms": str(approval.expires_at_ms),
+        "purpose": str(approval.purpose),
+    }
     return canonical_bytes(document).decode()
 
 

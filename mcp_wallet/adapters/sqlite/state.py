@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 import orjson
-from mcp_wallet.core.merkle import Frontier
 
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.rows import SELECT, PaymentRow, read_row
@@ -20,6 +19,7 @@ from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.intent import PaymentIntent
 from mcp_wallet.core.lifecycle import HELD, State
 from mcp_wallet.core.matching import Payment
+from mcp_wallet.core.merkle import Frontier
 from mcp_wallet.core.settings import Settings, settings_of
 from mcp_wallet.ports import AgentRow
 

@@ -4,13 +4,12 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
-from mcp_wallet.core.merkle import leaf_hash
-
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.contract.events import LEAF_BYTES_MAX, envelope
 from mcp_wallet.core.canonical import Json, canonical_bytes
 from mcp_wallet.core.errors import InvariantBroken
+from mcp_wallet.core.merkle import leaf_hash
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.ports import Head
 
