@@ -33,7 +33,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRecord:
-    """One payment as the ledger has it. Amounts in base units; fees in wei; times in Unix milliseconds."""
+    """One payment as the ledger has it. Amounts in base units; fees in wei; times in Unix milliseconds.
+
+    `reasons` are the decision's; `ended_by` is the code of what ended an allowed payment without paying it
+    (`FINGERPRINT_MISMATCH`, `FROZEN`, `TRANSACTION_REVERTED`, …).
+    """
 
     payment_id: str
     state: State
@@ -55,6 +59,7 @@ class PaymentRecord:
     transaction_hash: str = ""
     block_number: int | None = None
     remaining_units: int | None = None
+    ended_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

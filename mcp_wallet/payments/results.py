@@ -12,6 +12,7 @@ from mcp_wallet.core.decision import Decision, Outcome
 from mcp_wallet.core.identifiers import Address, AssetId, checksum_address
 from mcp_wallet.core.intent import Agent, PaymentDraft
 from mcp_wallet.core.lifecycle import HELD, TOOL_STATUS
+from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.registry import Asset
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.windows import FOREVER_MS
@@ -49,7 +50,7 @@ def payment_result(record: PaymentRecord, viewer: Viewer, *, checkpoint: str, re
     intent, registry = record.intent, viewer.settings.registry
     asset, chain = registry.asset_by_id(AssetId(intent.asset)), registry.chain(intent.chain)
     amount = format_amount(intent.amount_units, asset.decimals)
-    codes = tuple(r.code for r in record.reasons)
+    codes = (ReasonCode(record.ended_by),) if record.ended_by else tuple(r.code for r in record.reasons)
     what = f"{amount} {asset.unit} on {chain.name} to {record.payee or checksum_address(Address(intent.to))}"
     return PaymentResult(
         status=TOOL_STATUS[record.state],

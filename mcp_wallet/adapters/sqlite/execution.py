@@ -144,7 +144,7 @@ class Execution:
         row = self._row(payment_id)
         if not can(row.record.state, Step.FAIL):
             return
-        changes = self._settled(receipt) if receipt is not None else {}
+        changes = {"ended_by": str(reason.code)} | (self._settled(receipt) if receipt is not None else {})
         self._move(row, Step.FAIL, freed=True, changes=changes)
         payload: dict[str, Json] = {"reasons": [reason.document()]}
         self._event(row, EventType.TRANSACTION_FAILED, payload | (_receipt(receipt) if receipt else {}))
@@ -217,7 +217,7 @@ class Execution:
         return None
 
     def _give_back(self, row: PaymentRow, kind: EventType, refusal: GateRefusal, what: Step) -> None:
-        self._move(row, what, freed=True)
+        self._move(row, what, freed=True, changes={"ended_by": str(refusal.code)})
         self._event(row, kind, _refusal(refusal))
 
     def _move(

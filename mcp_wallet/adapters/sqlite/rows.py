@@ -24,7 +24,7 @@ COLUMNS: Final = (
 READ_COLUMNS: Final = (
     "id, payment_id, state, outcome, reasons, intent, fingerprint, payee, memo, idempotency_key, policy_hash, "
     "settings_hash, decided_at_ms, decision_sequence, remaining, approval, nonce, unsigned, signed, "
-    "transaction_hash, block_number, account_nonce, expires_at_ms, fee_wei, settled_at_ms"
+    "transaction_hash, block_number, account_nonce, expires_at_ms, fee_wei, settled_at_ms, ended_by"
 )
 INSERT: Final = f"INSERT INTO payment ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"  # noqa: S608
 SELECT: Final = f"SELECT {READ_COLUMNS} FROM payment"  # noqa: S608  a constant list of our own column names
@@ -119,6 +119,7 @@ def read_row(row: tuple[Any, ...]) -> PaymentRow:
         transaction_hash=named["transaction_hash"] or "",
         block_number=named["block_number"],
         remaining_units=None if named["remaining"] is None else int(named["remaining"]),
+        ended_by=named["ended_by"] or "",
     )
     return PaymentRow(
         row_id=named["id"],

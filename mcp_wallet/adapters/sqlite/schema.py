@@ -61,7 +61,8 @@ CREATE TABLE payment (
     transaction_hash TEXT,
     block_number INTEGER,
     fee_wei TEXT,
-    settled_at_ms INTEGER
+    settled_at_ms INTEGER,
+    ended_by TEXT
 ) STRICT;
 CREATE UNIQUE INDEX payment_reference ON payment (reference, recipient, sender, freed) WHERE reference <> '';
 CREATE UNIQUE INDEX payment_key ON payment (idempotency_key, agent_id, freed) WHERE idempotency_key <> '';
