@@ -1,7 +1,7 @@
 """`policy test`: what a policy decides on the cases beside it, through the gate that real payments meet."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -136,8 +136,7 @@ def _draft(file: TestFile, policy: CompiledPolicy, case: Case) -> PaymentDraft:
         idempotency_key=fields.get("idempotency_key", ""),
     )
     draft = parse_request(request, agent=agent, registry=file.registry, book=file.book)
-    return replace(
-        draft,
+    return draft._replace(
         operation=_text(fields, "operation") or draft.operation,
         category=_text(fields, "category") or draft.category,
     )

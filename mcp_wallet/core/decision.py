@@ -6,6 +6,7 @@ A refusal is a value. `Decision` is complete: from it, the policy and the settin
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.document import as_text, number_at
@@ -176,8 +177,7 @@ class Counters:
     fees_today_wei: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """Gate 1's complete answer; `remaining` is after this payment when it was admitted, per limit id."""
 
     outcome: Outcome

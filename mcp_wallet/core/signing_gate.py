@@ -6,7 +6,7 @@ of a registered token without value, or a bare value without data. Approve, perm
 other transaction type have no shape here, so they are never signed.
 """
 
-from dataclasses import InitVar, dataclass, replace
+from dataclasses import InitVar, dataclass
 from typing import Final
 
 from mcp_wallet.core.approval import Approval
@@ -218,8 +218,7 @@ def _derive_transfer(transaction: UnsignedTransaction, *, chain: ChainId, regist
 def _check_fingerprint(
     payment: _Payment, *, intent: PaymentIntent, asset: Asset, approval: Approval
 ) -> GateRefusal | None:
-    derived = replace(
-        intent,
+    derived = intent._replace(
         chain=payment.chain,
         asset=payment.asset.asset_id,
         sender=approval.sender,

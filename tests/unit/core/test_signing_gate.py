@@ -141,7 +141,7 @@ def test_a_refusal_says_what_the_bytes_pay_and_what_was_approved():
 
 def test_the_intent_in_memory_counts_for_nothing_where_the_bytes_can_speak():
     payment = approved()
-    lied = replace(payment, intent=replace(payment.intent, to=MALLORY, amount="1"))
+    lied = replace(payment, intent=payment.intent._replace(to=MALLORY, amount="1"))
     assert code_of(lied.seal(payment.transaction)) == "sealed"
     assert code_of(lied.seal(lied.transaction)) == "FINGERPRINT_MISMATCH"
 
@@ -149,7 +149,7 @@ def test_the_intent_in_memory_counts_for_nothing_where_the_bytes_can_speak():
 @pytest.mark.parametrize("field", ["org_id", "agent_id", "intent_id", "operation", "reference", "category", "blind"])
 def test_what_the_bytes_cannot_say_is_held_by_the_fingerprint(field):
     payment = approved()
-    lied = replace(payment, intent=replace(payment.intent, **{field: "other"}))
+    lied = replace(payment, intent=payment.intent._replace(**{field: "other"}))
     assert code_of(lied.seal(payment.transaction)) == "FINGERPRINT_MISMATCH"
 
 
