@@ -47,8 +47,9 @@ class FakeDesk:
 
     async def send_payment(self, request: PaymentRequest, *, progress: Progress | None = None) -> PaymentResult:
         result = await self.simulate_payment(request)
-        for step in self.steps if progress else ():
-            await progress(step)  # type: ignore[misc]  the comprehension above is empty without one
+        if progress is not None:
+            for step in self.steps:
+                await progress(step)
         self.sent[result.payment_id] = result
         return result
 
