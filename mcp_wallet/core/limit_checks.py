@@ -1,7 +1,7 @@
 """What the limits say: every one that matches must hold, counting what is held and what is spent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import Counters, Reason, WindowUse
@@ -10,8 +10,7 @@ from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.windows import Limit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(NamedTuple):
     """How a payment stands towards its limits, per limit id.
 
     Base units for a limit on amounts, else payments or recipients: the first of the three that the limit has.
@@ -29,30 +28,35 @@ def standing_of(limits: Sequence[Limit], uses: Sequence[WindowUse], *, asset: st
     Raises:
         InvariantBroken: When a matching limit was not counted, or another one was.
     """
-    reasons: list[Reason] = []
+    reasons: tuple[Reason, ...] = ()
     maxima: dict[str, int] = {}
     before: dict[str, int] = {}
     after: dict[str, int] = {}
+    if len(limits) != len(uses):
+        raise InvariantBroken("a limit that matches this payment was not counted")
     for limit, use in zip(limits, uses, strict=True):
-        key = limit.limit_id
+        key, max_units, max_count = limit.limit_id, limit.max_units_by_asset, limit.max_count
         if use.limit_id != key:
             raise InvariantBroken("the counters are not those of the limits that match this payment")
-        if limit.max_units_by_asset is not None:
-            maximum, used, taken = limit.max_units_by_asset[asset], use.spent_units + use.held_units, units
-        elif limit.max_count is not None:
-            maximum, used, taken = limit.max_count, use.count, 1
+        if max_units is not None:
+            maximum, used, taken = max_units[asset], use.spent_units + use.held_units, units
+        elif max_count is not None:
+            maximum, used, taken = max_count, use.count, 1
         else:
             maximum, used, taken = limit.max_distinct_recipients or 0, use.distinct, int(not use.knows_recipient)
+        left = maximum - used
         maxima[key] = maximum
-        before[key] = max(0, maximum - used)
-        after[key] = max(0, maximum - used - taken)
-        if used + taken > maximum or _has_several_maxima(limit):
+        before[key] = max(0, left)
+        after[key] = max(0, left - taken)
+        if taken > left or max_count is not None or limit.max_distinct_recipients is not None:
             reasons += _exceeded(limit, use, asset=asset, units=units)
-    return Standing(reasons=tuple(reasons), maxima=maxima, before=before, after=after)
+    return Standing(reasons, maxima, before, after)
 
 
 def timing_reasons(policy: CompiledPolicy, counters: Counters, now_ms: int) -> tuple[Reason, ...]:
     """Return the refusals of `cooldown` and `newRecipientHold`; each is over at exactly its length."""
+    if not policy.cooldown_ms and not policy.new_recipient_hold_ms:
+        return ()
     reasons = []
     if policy.cooldown_ms and counters.last_payment_ms is not None:
         elapsed_ms = now_ms - counters.last_payment_ms
@@ -66,11 +70,7 @@ def timing_reasons(policy: CompiledPolicy, counters: Counters, now_ms: int) -> t
     return tuple(reasons)
 
 
-def _has_several_maxima(limit: Limit) -> bool:
-    return (limit.max_units_by_asset, limit.max_count, limit.max_distinct_recipients).count(None) < 2  # noqa: PLR2004
-
-
-def _exceeded(limit: Limit, use: WindowUse, *, asset: str, units: int) -> list[Reason]:
+def _exceeded(limit: Limit, use: WindowUse, *, asset: str, units: int) -> tuple[Reason, ...]:
     used_units = use.spent_units + use.held_units
     distinct = use.distinct + (not use.knows_recipient)
     maxima = limit.max_units_by_asset
@@ -85,7 +85,7 @@ def _exceeded(limit: Limit, use: WindowUse, *, asset: str, units: int) -> list[R
     if most is not None and not use.knows_recipient and distinct > most:
         code = ReasonCode.DISTINCT_LIMIT_EXCEEDED
         found.append(_reason(code, limit, "/maxDistinctRecipients", distinct, most, use.distinct))
-    return found
+    return tuple(found)
 
 
 def _reason(  # noqa: PLR0917  private, called three times in a row

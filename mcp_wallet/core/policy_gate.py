@@ -82,26 +82,22 @@ def approval_for(
 
 
 def _decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, facts: Facts, now_ms: int) -> Decision:
-    units = int(intent.amount)
-    to, operation, category = intent.to, intent.operation, intent.category
-    bucket = policy.bucket(intent.agent_id, intent.chain, intent.asset)
+    units, asset = int(intent.amount), intent.asset
+    bucket = policy.bucket(intent.agent_id, intent.chain, asset)
     limits = bucket.plain_limits
     if limits is None:
         limits = policy.limits_for(_payment(intent, units, now_ms))
-    standing = standing_of(limits, counters.uses, asset=intent.asset, units=units)
-    rule = admitting_rule(bucket, to=to, operation=operation, category=category, units=units)
-    refusals = (
-        *engine_reasons(counters, facts, chain=intent.chain, now_ms=now_ms),
-        *(Reason(code=ReasonCode.FROZEN, observed=kind) for kind in counters.frozen_by),
-        *_validity_reasons(policy, now_ms),
-        *(refusal_reasons(policy, bucket, _payment(intent, units, now_ms)) if rule is None else ()),
-        *denying_reasons(bucket, to=to, operation=operation, category=category, units=units),
-        *_guard_reasons(policy, to, counters),
-        *standing.reasons,
-        *timing_reasons(policy, counters, now_ms),
-        *chain_reasons(policy, intent, counters, facts),
-    )
-    approvals = approval_reasons(bucket, to=to, operation=operation, category=category, units=units)
+    standing = standing_of(limits, counters.uses, asset=asset, units=units)
+    rule = admitting_rule(bucket, intent, units)
+    approvals = approval_reasons(bucket, intent, units) if bucket.approval.items else ()
+    refusals = engine_reasons(counters, facts, chain=intent.chain, now_ms=now_ms)
+    refusals += _standing_refusals(policy, intent, counters, now_ms)
+    if rule is None:
+        refusals += refusal_reasons(policy, bucket, _payment(intent, units, now_ms))
+    if bucket.deny.items:
+        refusals += denying_reasons(bucket, intent, units)
+    refusals += standing.reasons + timing_reasons(policy, counters, now_ms)
+    refusals += chain_reasons(policy, intent, counters, facts)
     if approvals and not refusals and counters.pending >= policy.pending_max:
         refusals = (_too_many_pending(policy, counters),)
     if refusals or rule is None:
@@ -110,6 +106,20 @@ def _decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, f
     outcome = Outcome.REQUIRE_APPROVAL if approvals else Outcome.ALLOW
     reasons = approvals or (rule.admits,)
     return _decision(policy, counters, facts, now_ms, outcome, reasons, standing.maxima, standing.after)
+
+
+def _standing_refusals(
+    policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, now_ms: int
+) -> tuple[Reason, ...]:
+    """Return what refuses before any rule is looked at: freezes, validity, guards; on most payments nothing."""
+    reasons: tuple[Reason, ...] = ()
+    if counters.frozen_by:
+        reasons += tuple(Reason(code=ReasonCode.FROZEN, observed=kind) for kind in counters.frozen_by)
+    if policy.not_before_ms is not None or policy.expires_at_ms is not None:
+        reasons += _validity_reasons(policy, now_ms)
+    if counters.duplicate or counters.imitates:
+        reasons += _guard_reasons(policy, intent.to, counters)
+    return reasons
 
 
 def _validity_reasons(policy: CompiledPolicy, now_ms: int) -> tuple[Reason, ...]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import Reason
+from mcp_wallet.core.intent import PaymentIntent
 from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.rule_index import Bucket, Fit, Rule
@@ -23,37 +24,29 @@ _CODE_OF_PART: Final = {
 }
 
 
-def admitting_rule(bucket: Bucket, *, to: str, operation: str, category: str, units: int) -> Rule | None:
+def admitting_rule(bucket: Bucket, intent: PaymentIntent, units: int) -> Rule | None:
     """Return the allow rule that admits the payment, the first by id; None when none does."""
     best: Rule | None = None
-    for fit in bucket.allow.candidates(to):
+    for fit in bucket.allow.candidates(intent.to):
         if (
             fit.minimum_units <= units <= fit.maximum_units
-            and fit.matches(operation, category, units)
+            and fit.matches(intent.operation, intent.category, units)
             and (best is None or fit.rule.rule_id < best.rule_id)
         ):
             best = fit.rule
     return best
 
 
-def denying_reasons(bucket: Bucket, *, to: str, operation: str, category: str, units: int) -> tuple[Reason, ...]:
+def denying_reasons(bucket: Bucket, intent: PaymentIntent, units: int) -> tuple[Reason, ...]:
     """Return one reason for each deny rule that matches."""
-    found = bucket.deny.candidates(to)
-    if not found:
-        return ()
-    return tuple(_denial(fit.rule) for fit in found if fit.matches(operation, category, units))
+    found = bucket.deny.candidates(intent.to)
+    return tuple(_denial(fit.rule) for fit in found if fit.matches(intent.operation, intent.category, units))
 
 
-def approval_reasons(bucket: Bucket, *, to: str, operation: str, category: str, units: int) -> tuple[Reason, ...]:
+def approval_reasons(bucket: Bucket, intent: PaymentIntent, units: int) -> tuple[Reason, ...]:
     """Return one reason for each requireApproval rule that matches: all of them must be satisfied together."""
-    found = bucket.approval.candidates(to)
-    if not found:
-        return ()
-    return tuple(
-        Reason(code=ReasonCode.APPROVAL_REQUIRED, rule=fit.rule.rule_id, pointer=fit.rule.pointer, observed=str(units))
-        for fit in found
-        if fit.matches(operation, category, units)
-    )
+    found = bucket.approval.candidates(intent.to)
+    return tuple(_approval(fit.rule, units) for fit in found if fit.matches(intent.operation, intent.category, units))
 
 
 def refusal_reasons(policy: CompiledPolicy, bucket: Bucket, payment: Payment) -> tuple[Reason, ...]:
@@ -78,6 +71,11 @@ def refusal_reasons(policy: CompiledPolicy, bucket: Bucket, payment: Payment) ->
             if part in refusing
         ),
     )
+
+
+def _approval(rule: Rule, units: int) -> Reason:
+    code = ReasonCode.APPROVAL_REQUIRED
+    return Reason(code=code, rule=rule.rule_id, pointer=rule.pointer, observed=str(units))
 
 
 def _denial(rule: Rule) -> Reason:
