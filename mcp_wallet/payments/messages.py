@@ -68,7 +68,8 @@ def sentence(state: State, what: str, codes: tuple[ReasonCode, ...], *, replayed
         what: The payment in words: `50.00 USDC on base to alice`.
         codes: Reasons, most important first.
     """
-    why = "; ".join(dict.fromkeys(_WHY[c] for c in codes if c in _WHY))
+    told = [c for c in codes if c in _WHY and not (state is State.DENIED and c is ReasonCode.APPROVAL_REQUIRED)]
+    why = "; ".join(dict.fromkeys(_WHY[c] for c in told))
     reason = f" because {why}" if why and state is not State.CONFIRMED else ""
     text = f"{what}: {state.replace('_', ' ')}{reason}. {_NEXT[state]}."
     return f"{AGAIN_ON_PURPOSE} {text}" if replayed else text
