@@ -14,43 +14,60 @@ class Standing(NamedTuple):
     """How a payment stands towards its limits, per limit id.
 
     Base units for a limit on amounts, else payments or recipients: the first of the three that the limit has.
+    `remaining` is after the payment.
     """
 
     reasons: tuple[Reason, ...]
     maxima: dict[str, int]
-    before: dict[str, int]
-    after: dict[str, int]
+    remaining: dict[str, int]
 
 
 def standing_of(limits: Sequence[Limit], uses: Sequence[WindowUse], *, asset: str, units: int) -> Standing:
-    """Return what each limit leaves and which ones the payment would exceed.
+    """Return what each limit would leave and which ones the payment would exceed.
 
     Raises:
         InvariantBroken: When a matching limit was not counted, or another one was.
     """
     reasons: tuple[Reason, ...] = ()
     maxima: dict[str, int] = {}
-    before: dict[str, int] = {}
-    after: dict[str, int] = {}
+    remaining: dict[str, int] = {}
     if len(limits) != len(uses):
         raise InvariantBroken("a limit that matches this payment was not counted")
     for limit, use in zip(limits, uses, strict=True):
-        key, max_units, max_count = limit.limit_id, limit.max_units_by_asset, limit.max_count
+        key, max_units = limit.limit_id, limit.max_units_by_asset
         if use.limit_id != key:
             raise InvariantBroken("the counters are not those of the limits that match this payment")
         if max_units is not None:
-            maximum, used, taken = max_units[asset], use.spent_units + use.held_units, units
-        elif max_count is not None:
-            maximum, used, taken = max_count, use.count, 1
+            maximum = max_units[asset]
+            left = maximum - use.spent_units - use.held_units - units
         else:
-            maximum, used, taken = limit.max_distinct_recipients or 0, use.distinct, int(not use.knows_recipient)
-        left = maximum - used
-        maxima[key] = maximum
-        before[key] = max(0, left)
-        after[key] = max(0, left - taken)
-        if taken > left or max_count is not None or limit.max_distinct_recipients is not None:
+            maximum, used = _counted(limit, use)
+            left = maximum - used - (limit.max_count is not None or not use.knows_recipient)
+        if left < 0 or limit.max_count is not None or limit.max_distinct_recipients is not None:
             reasons += _exceeded(limit, use, asset=asset, units=units)
-    return Standing(reasons, maxima, before, after)
+            left = max(0, left)
+        maxima[key] = maximum
+        remaining[key] = left
+    return Standing(reasons, maxima, remaining)
+
+
+def remaining_before(limits: Sequence[Limit], uses: Sequence[WindowUse], *, asset: str) -> dict[str, int]:
+    """Return what each limit leaves as long as the payment is not made."""
+    remaining = {}
+    for limit, use in zip(limits, uses, strict=True):
+        if limit.max_units_by_asset is not None:
+            left = limit.max_units_by_asset[asset] - use.spent_units - use.held_units
+        else:
+            maximum, used = _counted(limit, use)
+            left = maximum - used
+        remaining[limit.limit_id] = max(0, left)
+    return remaining
+
+
+def _counted(limit: Limit, use: WindowUse) -> tuple[int, int]:
+    if limit.max_count is not None:
+        return limit.max_count, use.count
+    return limit.max_distinct_recipients or 0, use.distinct
 
 
 def timing_reasons(policy: CompiledPolicy, counters: Counters, now_ms: int) -> tuple[Reason, ...]:

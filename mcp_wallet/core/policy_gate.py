@@ -13,7 +13,7 @@ from mcp_wallet.core.errors import InvariantBroken
 from mcp_wallet.core.fact_checks import chain_reasons, engine_reasons
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.intent import PaymentIntent
-from mcp_wallet.core.limit_checks import standing_of, timing_reasons
+from mcp_wallet.core.limit_checks import remaining_before, standing_of, timing_reasons
 from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.rule_checks import admitting_rule, approval_reasons, denying_reasons, refusal_reasons
@@ -102,10 +102,11 @@ def _decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, f
         refusals = (_too_many_pending(policy, counters),)
     if refusals or rule is None:
         reasons = refusals + approvals
-        return _decision(policy, counters, facts, now_ms, Outcome.DENY, reasons, standing.maxima, standing.before)
+        before = remaining_before(limits, counters.uses, asset=asset)
+        return _decision(policy, counters, facts, now_ms, Outcome.DENY, reasons, standing.maxima, before)
     outcome = Outcome.REQUIRE_APPROVAL if approvals else Outcome.ALLOW
     reasons = approvals or (rule.admits,)
-    return _decision(policy, counters, facts, now_ms, outcome, reasons, standing.maxima, standing.after)
+    return _decision(policy, counters, facts, now_ms, outcome, reasons, standing.maxima, standing.remaining)
 
 
 def _standing_refusals(
