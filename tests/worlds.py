@@ -136,11 +136,12 @@ async def ledger_world(
     policy: str = REFUND_POLICY,
     database_key: bytes | None = None,
     clock: Callable[[], int] = wall_clock,
+    sender: Address = SENDER,
     **limits: int,
 ) -> LedgerWorld:
     """Return a new ledger with the agent `refund-processor`."""
     home_key, active = secrets.token_bytes(32), settings(**limits)
-    ledger = await SqliteLedger.create(path, database_key=database_key, home_key=home_key, clock=clock, sender=SENDER)
+    ledger = await SqliteLedger.create(path, database_key=database_key, home_key=home_key, clock=clock, sender=sender)
     await ledger.apply_settings(active, actor=OPERATOR)
     document = policy_document(policy, active)
     digest = await ledger.activate_policy(str(document["id"]), document, actor=OPERATOR)

@@ -1,0 +1,83 @@
+"""Which policy and which settings were in force, as the trail itself says; their documents by hash, hash checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from mcp_wallet.control.audit.trail import Trail
+from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.compile import CompiledPolicy, compile_policy
+from mcp_wallet.core.document import as_mapping, as_text
+from mcp_wallet.core.resolve import policy_hash
+from mcp_wallet.core.settings import Settings, settings_of
+
+
+class NotReplayable(Exception):  # noqa: N818  says what the decision is
+    """An input of a decision is not kept, or is not what its hash says."""
+
+    def __init__(self, name: str, digest: str) -> None:
+        """Keep which input and the hash that names it."""
+        super().__init__(name)
+        self.name, self.digest = name, digest
+
+
+@dataclass(slots=True)
+class Inputs:
+    """Follows the control plane's events; compiles each pair of documents once."""
+
+    trail: Trail
+    _settings: tuple[str, str] | None = None
+    _policies: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _bound: dict[str, str] = field(default_factory=dict)
+    _read: dict[tuple[str, str], Settings] = field(default_factory=dict)
+    _compiled: dict[tuple[str, str, str, str], CompiledPolicy] = field(default_factory=dict)
+
+    def follow(self, event: Mapping[str, Json]) -> None:
+        """Note a change of what is in force."""
+        kind = event["eventType"]
+        if kind == "config_applied":
+            self._settings = as_text(event["version"]), as_text(event["settingsHash"])
+        elif kind == "policy_activated":
+            self._policies[as_text(event["policyId"])] = as_text(event["version"]), as_text(event["policyHash"])
+        elif kind == "agent_bound":
+            self._bound[as_text(event["agentId"])] = as_text(event["policyId"])
+
+    def settings(self) -> Settings:
+        """Return the settings in force; `NotReplayable` when they are not kept."""
+        if self._settings is None:
+            raise NotReplayable("settings", "")
+        found = self._read.get(self._settings)
+        if found is None:
+            version, digest = self._settings
+            found = settings_of(_parsed("settings", digest, self.trail.settings_text(digest)), version=version)
+            if found.hash != digest:
+                raise NotReplayable("settings", digest)
+            self._read[version, digest] = found
+        return found
+
+    def policy_of(self, agent_id: str) -> CompiledPolicy:
+        """Return the policy that the agent is under; `NotReplayable` when there is none or it is not kept."""
+        settings = self.settings()
+        active = self._policies.get(self._bound.get(agent_id, ""))
+        if active is None:
+            raise NotReplayable("policy", "")
+        version, digest = active
+        key = (version, digest, settings.version, settings.hash)
+        found = self._compiled.get(key)
+        if found is None:
+            document = _parsed("policy", digest, self.trail.policy_text(digest))
+            if policy_hash(as_mapping(document)) != digest:
+                raise NotReplayable("policy", digest)
+            found = self._compiled[key] = compile_policy(document, version=version, settings=settings)
+        return found
+
+
+def _parsed(name: str, digest: str, text: str | None) -> Json:
+    if text is None:
+        raise NotReplayable(name, digest)
+    try:
+        document: Json = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise NotReplayable(name, digest) from error
+    return document
