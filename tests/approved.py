@@ -6,7 +6,7 @@ from typing import Any
 from mcp_wallet.core.approval import Approval
 from mcp_wallet.core.building import build_payment
 from mcp_wallet.core.identifiers import Address, ChainId
-from mcp_wallet.core.intent import PaymentIntent
+from mcp_wallet.core.intent import PaymentDraft, PaymentIntent
 from mcp_wallet.core.local_key import LocalKey
 from mcp_wallet.core.registry import SHIPPED, Asset, Registry, token_asset
 from mcp_wallet.core.signing_gate import GateRefusal, Sealed, seal
@@ -52,24 +52,30 @@ class Approved:
         )
 
 
-def approved(asset: Asset = USDC, *, amount_units: int = 50_000_000, nonce: int = 7) -> Approved:
-    """Return an approved payment of this asset to Alice."""
-    intent = PaymentIntent(
-        version="1",
+def draft(asset: Asset = USDC, *, amount_units: int = 50_000_000, to: Address = ALICE) -> PaymentDraft:
+    """Return a parsed payment that nobody has decided yet."""
+    return PaymentDraft(
         org_id="org_test",
         agent_id="refund-processor",
-        intent_id="int_TEST",
         operation="transfer",
-        chain=asset.chain,
-        asset=asset.asset_id,
+        chain=REGISTRY.chain(asset.chain),
+        asset=asset,
         sender=KEY.address,
-        to=ALICE,
-        amount=str(amount_units),
+        to=to,
+        payee="",
+        amount_units=amount_units,
         reference="refund #1234",
+        memo="",
         category="refund",
         memo_hash="",
         blind="",
+        idempotency_key="",
     )
+
+
+def approved(asset: Asset = USDC, *, amount_units: int = 50_000_000, nonce: int = 7) -> Approved:
+    """Return an approved payment of this asset to Alice."""
+    intent = draft(asset, amount_units=amount_units).intent("int_TEST")
     gas_limit = 21_000 if asset.token is None else 65_000
     approval = Approval(
         payment_id="pay_test",

@@ -1,17 +1,16 @@
-"""One JSON-RPC node over HTTP, through web3's provider without its middleware.
+"""One JSON-RPC node: what it answers, parsed, or an error that says so in one sentence.
 
-web3's own retries are off (its list holds `eth_sendRawTransaction`), CCIP-read is off (it lets a contract choose an
-address that we would fetch), redirects are not followed, answers are bounded, and web3 is imported off the event
-loop at first use.
+web3 is imported off the event loop at the first use, and only its provider is used: no middleware, no formatters, no
+retries, no CCIP-read (which lets a contract choose an address that we would fetch).
 """
 
 import asyncio
 import importlib
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from mcp_wallet.adapters.evm.provider import open_provider
 from mcp_wallet.adapters.evm.wire import parse_number
 from mcp_wallet.core.errors import OutsideError
 from mcp_wallet.core.reasons import ReasonCode
@@ -20,11 +19,6 @@ from mcp_wallet.core.registry import Chain
 if TYPE_CHECKING:
     from web3 import AsyncHTTPProvider
     from web3.types import RPCEndpoint
-
-TIMEOUT_SECONDS = 10
-KEEPALIVE_SECONDS = 4
-"""Shorter than any server's, so that a reused connection is never one that the node has just closed."""
-ANSWER_BYTES_MAX = 8 << 20
 
 T = TypeVar("T")
 
@@ -53,7 +47,7 @@ class Node:
         async with self._opening:
             if self._provider is None:
                 await asyncio.to_thread(importlib.import_module, "web3")
-                self._provider = await _open_provider(self._url)
+                self._provider = open_provider(self._url)
 
     async def check_chain(self) -> None:
         """Make sure, once, that the node is on the configured chain.
@@ -105,14 +99,13 @@ class Node:
     async def _request(self, method: str, params: Sequence[object]) -> dict[str, object]:
         await self.warm()
         from aiohttp import ClientError  # noqa: PLC0415  start-up time: comes with web3
-        from web3.exceptions import Web3Exception  # noqa: PLC0415  start-up time
 
         provider = cast("AsyncHTTPProvider", self._provider)
         try:
             reply: object = await provider.make_request(cast("RPCEndpoint", method), list(params))
-        except (OSError, ClientError, Web3Exception) as problem:
+        except (OSError, ClientError) as problem:
             raise self.unavailable("could not be reached for", method) from problem
-        except (ValueError, TypeError, RecursionError) as problem:
+        except ValueError as problem:
             raise self.unavailable("gave a malformed answer to", method) from problem
         if not isinstance(reply, dict):
             raise self.unavailable("gave a malformed answer to", method)
@@ -141,38 +134,3 @@ def _parse_error(value: object) -> RpcError:
         message=message if isinstance(message, str) else "",
         data=data if isinstance(data, str) else "",
     )
-
-
-async def _open_provider(url: str) -> "AsyncHTTPProvider":
-    from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector  # noqa: PLC0415
-    from web3 import AsyncHTTPProvider  # noqa: PLC0415  start-up time
-
-    class BoundedResponse(ClientResponse):
-        """Reads no more than an honest answer can have."""
-
-        async def read(self) -> bytes:
-            chunks, size = [], 0
-            async for chunk in self.content.iter_any():
-                size += len(chunk)
-                if size > ANSWER_BYTES_MAX:
-                    self.close()
-                    raise ClientError("answer too long")
-                chunks.append(chunk)
-            self._body = b"".join(chunks)
-            return await super().read()
-
-    # web3 logs whole answers at DEBUG and addresses with their access keys at INFO.
-    logging.getLogger("web3.providers.AsyncHTTPProvider").setLevel(logging.WARNING)
-    provider = AsyncHTTPProvider(
-        url,
-        request_kwargs={"timeout": ClientTimeout(total=TIMEOUT_SECONDS), "allow_redirects": False},
-        exception_retry_configuration=None,
-    )
-    provider.global_ccip_read_enabled = False
-    session = ClientSession(
-        raise_for_status=True,
-        connector=TCPConnector(keepalive_timeout=KEEPALIVE_SECONDS),
-        response_class=BoundedResponse,
-    )
-    await provider.cache_async_session(session)
-    return provider
