@@ -8,15 +8,14 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from eth.abc import BlockAPI, BlockHeaderAPI, ComputationAPI, ReceiptAPI, SignedTransactionAPI, StateAPI
+from eth.abc import BlockAPI, BlockHeaderAPI, ComputationAPI, ReceiptAPI, SignedTransactionAPI
 from eth.chains.base import MiningChain
 from eth.db.atomic import AtomicDB
 from eth.exceptions import Revert
 from eth.vm.forks.prague import PragueVM
 from eth.vm.spoof import SpoofTransaction
-from eth_typing import Address, BlockNumber
 from eth_utils.exceptions import ValidationError
 
 from mcp_wallet.devnet.wire import Call, RpcError, revert_error
@@ -26,6 +25,22 @@ PLAIN_TRANSFER_GAS: Final = 21_000
 ESTIMATE_TOLERANCE_PERMILLE: Final = 15
 """As geth: the search for the smallest sufficient gas stops within 1.5 %."""
 _CALL_STIPEND: Final = 2_300
+
+
+class State(Protocol):
+    """Of py-evm's state, what is read here: by addresses of 20 bytes."""
+
+    def get_nonce(self, address: bytes) -> int:
+        """Return how many transactions the account has sent."""
+
+    def get_balance(self, address: bytes) -> int:
+        """Return its native coin in wei."""
+
+    def get_code(self, address: bytes) -> bytes:
+        """Return its code, empty for a plain account."""
+
+    def get_storage(self, address: bytes, slot: int) -> int:
+        """Return one word of its storage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +71,7 @@ class DevChain:
     """
 
     def __init__(
-        self, *, chain_number: int, balances_wei: Mapping[Address, int], clock: Callable[[], float] = time.time
+        self, *, chain_number: int, balances_wei: Mapping[bytes, int], clock: Callable[[], float] = time.time
     ) -> None:
         """Make the genesis block."""
         self.chain_number = chain_number
@@ -149,9 +164,9 @@ class DevChain:
 
     # ------------------------------------------------------------------------------------------------------- state
 
-    def state(self, number: int) -> StateAPI:
+    def state(self, number: int) -> State:
         """Return the state after a block; what is done to it is never kept."""
-        state: StateAPI = self._evm.get_vm(self._mined[number].block.header).state
+        state: State = self._evm.get_vm(self._mined[number].block.header).state
         return state
 
     def call(self, call: Call, number: int) -> bytes:
@@ -216,7 +231,7 @@ class DevChain:
             error=_error_of(done),
         )
 
-    def _spoof(self, call: Call, state: StateAPI, *, gas: int) -> Any:
+    def _spoof(self, call: Call, state: State, *, gas: int) -> Any:
         unsigned = self.builder().new_unsigned_dynamic_fee_transaction(
             chain_id=self.chain_number,
             nonce=state.get_nonce(call.sender),
@@ -261,7 +276,7 @@ def _chain_class(chain_number: int) -> type[MiningChain]:
         """Prague from the first block on, without gas limit drift and without proof of anything."""
 
         chain_id = chain_number
-        vm_configuration = ((BlockNumber(0), _TrustingVM),)
+        vm_configuration: Any = ((0, _TrustingVM),)
 
         def create_header_from_parent(self, parent_header: BlockHeaderAPI, **fields: Any) -> BlockHeaderAPI:
             fields["gas_limit"] = parent_header.gas_limit

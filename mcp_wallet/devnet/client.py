@@ -116,6 +116,15 @@ async def fund(url: str, address: str, *, wei: int = 0, usdc_units: int = 0) -> 
         await _transact(url, FUNDER, to=Address(DEV_USDC_ADDRESS), value_wei=0, data=data)
 
 
+async def spend_nonces(url: str, account: DevAccount, *, until: int) -> None:
+    """Send transfers of nothing from an account to itself until its next nonce is `until`; errors as `fund`.
+
+    A home that outlived its chain goes on where its ledger stands: see `serve --dev-home`.
+    """
+    while await _quantity(url, "eth_getTransactionCount", [account.address, "latest"]) < until:
+        await _transact(url, account, to=Address(account.address), value_wei=0, data=b"")
+
+
 async def usdc_balance(url: str, address: str, *, token: str = DEV_USDC_ADDRESS) -> int:
     """Return the account's test dollars in base units, as of the newest block."""
     data = _BALANCE_OF + address[2:].lower().rjust(64, "0")

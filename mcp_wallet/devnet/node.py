@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eth.abc import SignedTransactionAPI, StateAPI
-from eth_typing import Address
+from eth.abc import SignedTransactionAPI
 
 from mcp_wallet.devnet import DEV_ACCOUNTS, DEV_CHAIN_NUMBER
-from mcp_wallet.devnet.chain import GAS_LIMIT, DevChain
+from mcp_wallet.devnet.chain import GAS_LIMIT, DevChain, State
 from mcp_wallet.devnet.fees import GWEI, fee_history
 from mcp_wallet.devnet.pool import Account, Pool
 from mcp_wallet.devnet.wire import (
@@ -31,7 +30,6 @@ from mcp_wallet.devnet.wire import (
 
 DEV_BALANCE_WEI: Final = 10_000 * 10**18
 MINE_BLOCKS_MAX: Final = 1_000
-SET_CODE_TYPE: Final = 4
 BLOB_TYPE: Final = 3
 
 Params = Sequence[object]
@@ -52,7 +50,7 @@ class DevNode:
 
     def __init__(self, *, automine: bool = True) -> None:
         """Start at genesis with ten funded accounts."""
-        balances_wei = {Address(bytes.fromhex(account.address[2:])): DEV_BALANCE_WEI for account in DEV_ACCOUNTS}
+        balances_wei = {bytes.fromhex(account.address[2:]): DEV_BALANCE_WEI for account in DEV_ACCOUNTS}
         self.chain = DevChain(chain_number=DEV_CHAIN_NUMBER, balances_wei=balances_wei)
         self.pool = Pool()
         self.automine = automine
@@ -169,7 +167,7 @@ class DevNode:
         number = parse_quantity(which, "block number")
         return number if number <= self.chain.newest else None
 
-    def _state(self, params: Params, index: int) -> StateAPI:
+    def _state(self, params: Params, index: int) -> State:
         return self.chain.state(self._number(params, index))
 
     def _transaction_count(self, params: Params) -> Json:

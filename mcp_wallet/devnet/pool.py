@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from eth.abc import SignedTransactionAPI
-from eth_typing import Address
 
 from mcp_wallet.devnet.wire import RpcError, hex_data
 
@@ -29,7 +28,7 @@ class Pool:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._waiting: dict[tuple[Address, int], SignedTransactionAPI] = {}
+        self._waiting: dict[tuple[bytes, int], SignedTransactionAPI] = {}
 
     def admit(self, tx: SignedTransactionAPI, account: Account) -> None:
         """Take the transaction, in place of one of the same nonce if it pays enough more.
@@ -48,13 +47,13 @@ class Pool:
             raise RpcError("replacement transaction underpriced")
         self._waiting[key] = tx
 
-    def next_nonce(self, sender: Address, latest: int) -> int:
+    def next_nonce(self, sender: bytes, latest: int) -> int:
         """Return the first nonce that neither a block nor the pool's unbroken run has used."""
         while (sender, latest) in self._waiting:
             latest += 1
         return latest
 
-    def executable(self, nonce_of: Callable[[Address], int], base_fee_wei: int) -> Sequence[SignedTransactionAPI]:
+    def executable(self, nonce_of: Callable[[bytes], int], base_fee_wei: int) -> Sequence[SignedTransactionAPI]:
         """Return what can be mined now: each sender's unbroken run that pays the base fee, first senders first."""
         ready: list[SignedTransactionAPI] = []
         for sender in dict.fromkeys(sender for sender, _ in self._waiting):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from eth_keys.datatypes import PrivateKey
-from eth_typing import Address
 
 from mcp_wallet.devnet import DEV_ACCOUNTS, DEV_CHAIN_NUMBER, DEV_USDC_ADDRESS, DEV_USDC_SUPPLY_UNITS
 from mcp_wallet.devnet.node import DevNode
@@ -39,7 +38,7 @@ def deploy_token(node: DevNode) -> None:
     Raises:
         RuntimeError: it is not where `DEV_USDC_ADDRESS` says.
     """
-    token = Address(bytes.fromhex(DEV_USDC_ADDRESS[2:]))
+    token = bytes.fromhex(DEV_USDC_ADDRESS[2:])
     node.send(_signed(node, nonce=0, to=b"", gas=_DEPLOY_GAS, data=creation_code()))
     node.mine_ready()
     node.send(_signed(node, nonce=1, to=token, gas=_MINT_GAS, data=mint_call(HOLDER.address, DEV_USDC_SUPPLY_UNITS)))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from eth.abc import BlockAPI, LogAPI, ReceiptAPI, SignedTransactionAPI
-from eth_typing import Address
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -66,17 +65,17 @@ def parse_bytes(value: object, name: str = "data", *, length: int | None = None)
     return raw
 
 
-def parse_address(value: object, name: str = "address") -> Address:
+def parse_address(value: object, name: str = "address") -> bytes:
     """Return the 20 bytes of an address; its checksum is the sender's business."""
-    return Address(parse_bytes(value, name, length=20))
+    return parse_bytes(value, name, length=20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """What `eth_call` and `eth_estimateGas` ask for; an absent fee means free of charge."""
 
-    sender: Address
-    to: Address
+    sender: bytes
+    to: bytes
     value_wei: int
     data: bytes
     gas: int | None
@@ -93,7 +92,7 @@ def parse_call(value: object) -> Call:
     tip = given.get("maxPriorityFeePerGas", given.get("gasPrice", 0))
     return Call(
         sender=parse_address(given.get("from", "0x" + "00" * 20), "from"),
-        to=parse_address(given["to"], "to") if "to" in given else Address(b""),
+        to=parse_address(given["to"], "to") if "to" in given else b"",
         value_wei=parse_quantity(given.get("value", 0), "value"),
         data=parse_bytes(given.get("input", given.get("data", "0x")), "data"),
         gas=parse_quantity(given["gas"], "gas") if "gas" in given else None,
