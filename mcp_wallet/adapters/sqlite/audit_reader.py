@@ -32,16 +32,16 @@ class SqliteTrail:
     """
 
     def __init__(self, path: Path, *, key: bytes | None) -> None:
-        """Open the snapshot; what others append from now on is not in it."""
+        """Open it; what others append after the first read is not in the snapshot."""
         self._raw = open_readonly(path, key=key)
         self._raw.text_factory = bytes
         with _reading():
             self._raw.execute("BEGIN")
-            self._size = (self._one("SELECT max(sequence) FROM event") or (None,))[0]
 
     def size(self) -> int:
         """See `Trail.size`."""
-        return 0 if self._size is None else int(self._size) + 1
+        highest = self._one("SELECT max(sequence) FROM event")[0]
+        return 0 if highest is None else int(highest) + 1
 
     def rows(self, first: int | None = None) -> Iterator[tuple[int, bytes, bytes]]:
         """See `Trail.rows`."""

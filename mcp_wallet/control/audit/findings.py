@@ -65,6 +65,11 @@ class Findings:
             self._spans.append((sequence, last))
 
     def first_bad(self) -> int | None:
-        """Return the lowest event that is bad; a stretch counts only if no exact finding within it explains it."""
-        unexplained = {low for low, high in self._spans if not any(low <= bad <= high for bad in self._exact)}
-        return min(self._exact | unexplained, default=None)
+        """Return the lowest event that is bad; a stretch counts only where nothing smaller within it explains it."""
+        found = {(bad, bad) for bad in self._exact} | set(self._spans)
+        smallest = {
+            low
+            for low, high in found
+            if not any(low <= first and last <= high and (first, last) != (low, high) for first, last in found)
+        }
+        return min(smallest, default=None)
