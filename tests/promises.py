@@ -30,6 +30,11 @@ class Promise:
 PROMISES: Final[tuple[Promise, ...]] = (
     Promise("light-import", "Importing the package imports none of its heavy dependencies.", "CONTRIBUTING"),
     Promise("no-float", "No float takes part in any rule.", "CONTRIBUTING"),
+    Promise("exactly-once", "Each approved payment leaves exactly once, whatever crashes.", "README"),
+    Promise("bytes-are-the-payment", "Bytes that differ from the approved payment are never signed.", "README"),
+    Promise("no-overspend", "Held plus confirmed never exceeds a limit, over any number of processes.", "README"),
+    Promise("duplicate-reference", "A reference is paid once.", "docs/threat-model.md"),
+    Promise("kill-switch", "No payment that begins after `kill` returned proceeds, in any process.", "README"),
 )
 
 _IDS: Final = frozenset(row.id for row in PROMISES)
