@@ -38,10 +38,18 @@ class Matcher:
 
     def matches(self, payment: Payment) -> bool:
         """Return whether every part admits the payment."""
-        return not self.mismatches(payment)
+        return (
+            (self.assets is None or payment.asset in self.assets)
+            and (self.agents is None or payment.agent in self.agents)
+            and not self.mismatches(payment)
+        )
 
     def mismatches(self, payment: Payment) -> tuple[str, ...]:
-        """Return the names of the parts that do not admit the payment, in a fixed order."""
+        """Return the names of the parts that do not admit the payment, in a fixed order.
+
+        An amount is judged only for an asset that the match meets: where asset or chain is what refuses, it is not
+        named beside them.
+        """
         missing = []
         for name, allowed, value in (
             ("agents", self.agents, payment.agent),
@@ -53,7 +61,7 @@ class Matcher:
         ):
             if allowed is not None and value not in allowed:
                 missing.append(name)
-        if self.amounts is not None:
+        if self.amounts is not None and not {"chains", "assets"}.intersection(missing):
             bounds = self.amounts.get(payment.asset)
             if bounds is None or not bounds[0] <= payment.amount_units <= bounds[1]:
                 missing.append("amount")
