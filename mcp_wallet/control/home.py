@@ -186,8 +186,7 @@ def check_approved(paths: HomePaths, active: Settings | None) -> Settings:
     """
     if active is None:
         raise _unusable("This home has no active settings: run `mcp-wallet init` in a new home.")
-    written = parse_settings(load_source(paths.settings), active.book.payees, active.version)
-    changed = changed_keys(_source_of(written), _source_of(active))
+    changed = differing_settings(paths, active)
     if changed:
         raise _unusable(
             f"wallet.toml differs from the active settings in {', '.join(f'`{key}`' for key in changed)}: "
@@ -196,9 +195,11 @@ def check_approved(paths: HomePaths, active: Settings | None) -> Settings:
     return active
 
 
-def changed_keys(written: Mapping[str, object], active: Mapping[str, object]) -> list[str]:
-    """Return the top-level keys whose values differ, sorted."""
-    return sorted(key for key in written.keys() | active.keys() if written.get(key) != active.get(key))
+def differing_settings(paths: HomePaths, active: Settings) -> list[str]:
+    """Return the top-level keys in which `wallet.toml` says something else than what is in force, sorted."""
+    parsed = parse_settings(load_source(paths.settings), active.book.payees, active.version)
+    written, approved = _source_of(parsed), _source_of(active)
+    return sorted(key for key in written.keys() | approved.keys() if written.get(key) != approved.get(key))
 
 
 def _source_of(settings: Settings) -> Mapping[str, object]:

@@ -16,16 +16,16 @@ from mcp_wallet.core.errors import OutsideError, OwnerError
 from mcp_wallet.core.identifiers import Address
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.transaction import UnsignedTransaction, assemble_signed, encode_unsigned, signing_hash
-from mcp_wallet.devnet import DEV_ACCOUNTS, DEV_USDC_ADDRESS, DevAccount
+from mcp_wallet.devnet import DEV_USDC_ADDRESS, DevAccount
+from mcp_wallet.devnet.token import DEPLOYER, mint_call
 
-FUNDER: Final = DEV_ACCOUNTS[9]
-"""Deployer of the test dollar, so the one who may mint it."""
+FUNDER: Final = DEPLOYER
+"""The one who may mint the test dollar."""
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 5.0
 RECEIPT_POLLS: Final = 1_000
 NONCE_RACES_MAX: Final = 50
 _POLL_SECONDS: Final = 0.01
-_MINT: Final = bytes.fromhex("40c10f19")
 _BALANCE_OF: Final = "0x70a08231"
 _TIP_WEI: Final = 10**9
 _RACES: Final = ("nonce too low", "already known", "already imported", "underpriced")
@@ -112,8 +112,8 @@ async def fund(url: str, address: str, *, wei: int = 0, usdc_units: int = 0) -> 
     if wei:
         await _transact(url, FUNDER, to=recipient, value_wei=wei, data=b"")
     if usdc_units:
-        data = _MINT + bytes.fromhex(recipient[2:]).rjust(32, b"\0") + usdc_units.to_bytes(32, "big")
-        await _transact(url, FUNDER, to=Address(DEV_USDC_ADDRESS), value_wei=0, data=data)
+        minting = mint_call(recipient, usdc_units)
+        await _transact(url, FUNDER, to=Address(DEV_USDC_ADDRESS), value_wei=0, data=minting)
 
 
 async def spend_nonces(url: str, account: DevAccount, *, until: int) -> None:

@@ -4,6 +4,8 @@ Nothing that an answer does not need is imported or opened: the key is unlocked 
 the first question to them.
 """
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,12 +14,13 @@ from mcp_wallet.adapters.clock import wall_clock
 from mcp_wallet.adapters.sqlite.ledger import SqliteLedger
 from mcp_wallet.control.environment import ProcessEnvironment
 from mcp_wallet.control.home import HomeKeys, HomePaths, check_approved, load_key, load_keys, load_password, locate
-from mcp_wallet.core.errors import OwnerError
+from mcp_wallet.core.building import build_payment
+from mcp_wallet.core.errors import OwnerError, WalletError
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.payments.anchoring import Anchoring, Notary, check_rollback
 from mcp_wallet.payments.wallet import SYSTEM, Wallet
-from mcp_wallet.ports import Anchor, Chains, Signer
+from mcp_wallet.ports import Anchor, Builder, Chains, Clock, Signer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,7 @@ class OpenHome:
     ledger: SqliteLedger
     settings: Settings
     signer: Signer
+    clock: Clock
 
 
 @asynccontextmanager
@@ -48,12 +52,12 @@ async def open_home(environment: ProcessEnvironment) -> AsyncIterator[OpenHome]:
         settings = await ledger.settings()
         if settings is None:
             raise OwnerError(ReasonCode.CONFIG_UNAPPROVED, "This home has no active settings: make a new one.")
-        yield OpenHome(paths=paths, keys=keys, ledger=ledger, settings=settings, signer=signer)
+        yield OpenHome(paths=paths, keys=keys, ledger=ledger, settings=settings, signer=signer, clock=wall_clock)
     finally:
         await ledger.close()
 
 
-async def open_wallet(environment: ProcessEnvironment) -> Wallet:
+async def open_wallet(environment: ProcessEnvironment, *, build: Builder = build_payment) -> Wallet:
     """Return the home's wallet, ready to answer; recovery and settlement begin with `Wallet.start`.
 
     Raises:
@@ -67,10 +71,20 @@ async def open_wallet(environment: ProcessEnvironment) -> Wallet:
     )
     try:
         settings = check_approved(paths, await ledger.settings())
-        return _wallet(paths, ledger, settings, signer)
+        return _wallet(paths, ledger, settings, signer, build)
     except BaseException:
         await ledger.close()
         raise
+
+
+def check_servable(environment: ProcessEnvironment) -> None:
+    """Return when the home can be served, without opening it for work; errors as `open_wallet`."""
+    from mcp_wallet.adapters.sqlite.glance import load_active_settings  # noqa: PLC0415
+
+    paths = locate(environment)
+    keys = load_keys(paths, environment)
+    check_approved(paths, load_active_settings(paths.ledger, key=keys.database))
+    signer_of(paths, environment)
 
 
 def notary_of(paths: HomePaths, settings: Settings) -> Notary:
@@ -120,12 +134,14 @@ def signer_of(paths: HomePaths, environment: ProcessEnvironment) -> Signer:
     return signer
 
 
-def _wallet(paths: HomePaths, ledger: SqliteLedger, settings: Settings, signer: Signer) -> Wallet:
+def _wallet(paths: HomePaths, ledger: SqliteLedger, settings: Settings, signer: Signer, build: Builder) -> Wallet:
     from mcp_wallet.adapters.lease import FileLease  # noqa: PLC0415
 
-    notary, anchors = notary_of(paths, settings), anchors_of(paths)
+    notary, anchors, chains = notary_of(paths, settings), anchors_of(paths), chains_of(settings)
+    warm = _Warmth(signer, chains)
 
     async def check() -> None:
+        warm.begin()
         notes = [(anchor.name, await anchor.newest()) for anchor in anchors]
         rollback = await check_rollback(await ledger.head(), ledger.root_at, notes, notary.verifier_key)
         if rollback is not None:
@@ -136,7 +152,7 @@ def _wallet(paths: HomePaths, ledger: SqliteLedger, settings: Settings, signer: 
     return Wallet(
         ledger=ledger,
         recorder=ledger,
-        chains=chains_of(settings),
+        chains=chains,
         signer=signer,
         settings=settings,
         notary=notary,
@@ -144,4 +160,25 @@ def _wallet(paths: HomePaths, ledger: SqliteLedger, settings: Settings, signer: 
         lease=FileLease(paths.lease),
         clock=wall_clock,
         check=check,
+        build=build,
     )
+
+
+class _Warmth:
+    """What the first payment will need, begun while nobody waits: the key unlocked, web3 imported."""
+
+    def __init__(self, signer: Signer, chains: Chains) -> None:
+        self._parts = (signer, *chains.by_id.values())
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def begin(self) -> None:
+        """Begin once; a failure is left to the payment that meets it."""
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(_warmed(part)) for part in self._parts]
+
+
+async def _warmed(part: object) -> None:
+    begin = getattr(part, "unlock", None) or getattr(part, "warm", None)
+    if begin is not None:
+        with contextlib.suppress(WalletError):
+            await begin()

@@ -6,7 +6,6 @@ itself: its trace goes to the log. No text echoes more of a caller's value than 
 
 import json
 import logging
-import unicodedata
 from typing import Final
 
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
@@ -15,6 +14,7 @@ from pydantic import BaseModel
 
 from mcp_wallet.core.errors import WalletError
 from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.doors.visible import visible
 
 SENTENCE_CHARACTERS_MAX: Final = 600
 FAULT: Final = (
@@ -22,7 +22,6 @@ FAULT: Final = (
     "ask get_payment or list_payments before you send a payment again."
 )
 
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _log = logging.getLogger(__name__)
 
 
@@ -53,9 +52,3 @@ def sentence_of(error: Exception) -> str:
         return visible(f"{error.code}: {error.message}", SENTENCE_CHARACTERS_MAX)
     _log.error("a call failed", exc_info=error)
     return FAULT
-
-
-def visible(text: str, characters_max: int) -> str:
-    """Return the text with hidden characters (control, format, surrogate, separator) shown as U+FFFD, and cut."""
-    shown = "".join("\ufffd" if unicodedata.category(c) in _HIDDEN else c for c in text[:characters_max])
-    return shown if len(text) <= characters_max else shown + "…"

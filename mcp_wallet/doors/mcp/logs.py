@@ -6,14 +6,12 @@ node's address with its key, and a host keeps what stands on stderr.
 
 import logging
 import sys
-from pathlib import PurePath
-from types import TracebackType
 from typing import Final
 
-from mcp_wallet.doors.mcp.answers import visible
+from mcp_wallet.doors.trace import trace_of
+from mcp_wallet.doors.visible import visible
 
 LINE_CHARACTERS_MAX: Final = 2000
-CAUSES_MAX: Final = 4
 
 
 class OneLine(logging.Formatter):
@@ -43,22 +41,3 @@ def log_to_stderr() -> None:
         logging.root.addHandler(handler)
         logging.root.setLevel(logging.WARNING)
         logging.getLogger("mcp_wallet").setLevel(logging.INFO)
-
-
-def trace_of(error: BaseException) -> str:
-    """Return kinds and places of an error and its causes: `KeyError at desk.py:12 in pay < server.py:40 in call`."""
-    parts: list[str] = []
-    cause: BaseException | None = error
-    while cause is not None and len(parts) < CAUSES_MAX:
-        parts.append(f"{type(cause).__name__} at {_places_of(cause.__traceback__)}")
-        cause = cause.__cause__ or cause.__context__
-    return " from ".join(parts)
-
-
-def _places_of(trace: TracebackType | None) -> str:
-    places: list[str] = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{PurePath(code.co_filename).name}:{trace.tb_lineno} in {code.co_name}")
-        trace = trace.tb_next
-    return " < ".join(reversed(places)) or "an unknown place"

@@ -23,12 +23,13 @@ from mcp_wallet.contract.desk import Desk, Progress
 from mcp_wallet.contract.tools import AGENT_VERBS, Tool, select_tools
 from mcp_wallet.core.errors import CallerError, InvariantBroken
 from mcp_wallet.core.reasons import ReasonCode
-from mcp_wallet.doors.mcp.answers import answer_of, refusal_of, resource_error_of, sentence_of, visible
+from mcp_wallet.doors.mcp.answers import answer_of, refusal_of, resource_error_of, sentence_of
 from mcp_wallet.doors.mcp.instructions import instructions_for
 from mcp_wallet.doors.mcp.logs import log_to_stderr
 from mcp_wallet.doors.mcp.opening import Opening
 from mcp_wallet.doors.mcp.resources import RESOURCES, TEMPLATES, read
 from mcp_wallet.doors.mcp.verbs import VERBS
+from mcp_wallet.doors.visible import visible
 
 ECHO_CHARACTERS_MAX: Final = 200
 LISTS_FRESH_MS: Final = 300_000

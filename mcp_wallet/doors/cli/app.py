@@ -1,0 +1,80 @@
+"""The command line: one file per group of commands, put together here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from mcp_wallet import __version__
+from mcp_wallet.doors.cli.agent import agent_commands
+from mcp_wallet.doors.cli.audit import audit_commands
+from mcp_wallet.doors.cli.config import config_commands, wallet_commands
+from mcp_wallet.doors.cli.doctor import doctor_command
+from mcp_wallet.doors.cli.freeze import kill_command, unkill_command
+from mcp_wallet.doors.cli.init import init_command
+from mcp_wallet.doors.cli.payee import payee_commands
+from mcp_wallet.doors.cli.payments import budget_command, payment_commands
+from mcp_wallet.doors.cli.policy import policy_commands
+from mcp_wallet.doors.cli.serve import DEV_HELP, DEV_HOME_HELP, READ_ONLY_HELP, TOOLSETS_HELP, serve
+
+app = typer.Typer(
+    name="mcp-wallet",
+    help="A policy-gated, non-custodial wallet for AI agents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    *, version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and stop.")] = False
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command("serve")
+def _serve(
+    *,
+    read_only: Annotated[bool, typer.Option("--read-only", help=READ_ONLY_HELP)] = False,
+    toolsets: Annotated[str, typer.Option(help=TOOLSETS_HELP)] = "",
+    dev: Annotated[bool, typer.Option("--dev", help=DEV_HELP)] = False,
+    dev_home: Annotated[Path | None, typer.Option(metavar="DIR", help=DEV_HOME_HELP)] = None,
+) -> None:
+    """Serve the wallet's tools to an MCP client over stdin and stdout."""
+    arguments = ["--read-only"] if read_only else []
+    arguments += ["--dev"] if dev else []
+    arguments += ["--toolsets", toolsets] if toolsets else []
+    arguments += ["--dev-home", str(dev_home)] if dev_home else []
+    raise typer.Exit(serve(arguments))
+
+
+app.command("init")(init_command)
+app.command("doctor")(doctor_command)
+app.command("kill")(kill_command)
+app.command("unkill")(unkill_command)
+app.command("budget")(budget_command)
+app.add_typer(config_commands, name="config")
+app.add_typer(wallet_commands, name="wallet")
+app.add_typer(agent_commands, name="agent")
+app.add_typer(payee_commands, name="payee")
+app.add_typer(policy_commands, name="policy")
+app.add_typer(payment_commands, name="payments")
+app.add_typer(audit_commands, name="audit")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        code = app(list(arguments), standalone_mode=False)
+    except click.exceptions.Abort:
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,69 @@
+"""`doctor`: is the home sound, who can reach what, and what does this shape resist?"""
+
+import os
+from typing import Final
+
+from mcp_wallet.contract.tools import AGENT_VERBS, parse_toolsets, select_tools
+from mcp_wallet.control.environment import read_environment
+from mcp_wallet.control.health import RESISTANCE, Check, Verdict, worst
+from mcp_wallet.core.canonical import Json
+from mcp_wallet.doors.cli.output import INTEGRITY, NOT_FOUND_OUT, OK, REFUSED, Answer, AsJson, finish
+from mcp_wallet.wiring.examination import examine
+
+CODES: Final = {
+    Verdict.OK: OK,
+    Verdict.NOTICE: OK,
+    Verdict.UNKNOWN: NOT_FOUND_OUT,
+    Verdict.FAILED: REFUSED,
+    Verdict.INTEGRITY: INTEGRITY,
+}
+
+
+def doctor_command(*, as_json: AsJson = False) -> None:
+    """Check home, keys, ledger, trail, signer and nodes; each finding says what mends it."""
+
+    async def command() -> Answer:
+        checks = [*await examine(read_environment(os.environ)), _planes()]
+        resistance: list[Json] = [{"attacker": attacker, "resisted": how} for attacker, how in RESISTANCE]
+        verdict = worst(checks)
+        return Answer(
+            document={
+                "ok": CODES[verdict] == OK,
+                "checks": [c.document() for c in checks],
+                "shape": "embedded, one OS user",
+                "resistance": resistance,
+                "agentVerbs": [*sorted(AGENT_VERBS)],
+            },
+            lines=[
+                *(line for check in checks for line in _lines(check)),
+                "",
+                "What the embedded shape, one OS user, resists:",
+                *(f"  {how}: {attacker}" for attacker, how in RESISTANCE),
+            ],
+            code=CODES[verdict],
+        )
+
+    finish(command, as_json=as_json)
+
+
+def _planes() -> Check:
+    """Compare what a server offers with the verbs that an agent may have."""
+    from mcp_wallet.doors.mcp.verbs import VERBS  # noqa: PLC0415
+
+    offered = {tool.name for tool in select_tools(toolsets=parse_toolsets(""), read_only=False)} | set(VERBS)
+    stray = offered - AGENT_VERBS
+    if stray:
+        return Check(
+            name="planes",
+            verdict=Verdict.FAILED,
+            sentence=f"An agent can reach {', '.join(sorted(stray))}, which is not on its allow list.",
+            mend="do not serve this build",
+        )
+    return Check(
+        name="planes", verdict=Verdict.OK, sentence=f"An agent can reach {', '.join(sorted(offered))} and nothing else."
+    )
+
+
+def _lines(check: Check) -> list[str]:
+    lines = [f"{check.verdict:9} {check.name}: {check.sentence}"]
+    return [*lines, f"{'':9} mend: {check.mend}"] if check.mend else lines

@@ -1,0 +1,212 @@
+"""Looking a home over for `doctor`: each check stands alone, so that one that fails hides no other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from mcp_wallet.adapters.clock import wall_clock
+from mcp_wallet.control.environment import ProcessEnvironment
+from mcp_wallet.control.health import Check, Verdict
+from mcp_wallet.control.home import OPEN_TO_OTHERS, HomePaths, differing_settings, locate
+from mcp_wallet.core.errors import OutsideError, WalletError
+from mcp_wallet.core.identifiers import ChainId, checksum_address
+from mcp_wallet.core.settings import ChainSettings, Settings
+from mcp_wallet.payments.anchoring import check_rollback
+from mcp_wallet.wiring.opening import OpenHome, anchors_of, notary_of, open_home
+
+FREE_OF_WAL_RESET: Final = (3, 51, 3)
+"""First SQLite without the WAL-reset bug."""
+CLOCK_APART_MS_MAX: Final = 300_000
+LOCAL: Final = ChainId("eip155:31337")
+
+
+async def examine(environment: ProcessEnvironment) -> list[Check]:
+    """Return every finding about the home at `environment.home`; never raises for what is wrong with it."""
+    try:
+        paths = locate(environment)
+    except WalletError as error:
+        return [_broken("home", error, "mcp-wallet init")]
+    checks = [_engine(), _permissions(paths)]
+    try:
+        async with open_home(environment) as home:
+            checks += [_ledger(home), _approved(home), await _trail(home), await _signer(home)]
+            checks += [*_modes(home.settings), await _freezes(home), await _agents(home)]
+            for chain_id, chain in home.settings.chains.items():
+                checks += await _nodes(home.settings, chain_id, chain)
+    except WalletError as error:
+        checks.append(_broken("ledger", error, "restore the keys folder of this home"))
+    return checks
+
+
+def _permissions(paths: HomePaths) -> Check:
+    wrong = [path.name for path in _private(paths) if path.exists() and path.stat().st_mode & OPEN_TO_OTHERS]
+    if wrong:
+        return Check(
+            name="permissions",
+            verdict=Verdict.FAILED,
+            sentence=f"Other users can reach {', '.join(wrong)}.",
+            mend="chmod 700 on folders, chmod 600 on files",
+        )
+    return Check(name="permissions", verdict=Verdict.OK, sentence="Home and keys are closed to other users.")
+
+
+def _private(paths: HomePaths) -> Iterator[Path]:
+    yield from (paths.home, paths.keys, paths.ledger, paths.keystore)
+    yield from (paths.database_key, paths.home_key, paths.log_key, paths.keystore_password)
+
+
+def _engine() -> Check:
+    from mcp_wallet.adapters.sqlite.glance import engine_version  # noqa: PLC0415
+
+    version = engine_version()
+    numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
+    sound = numbers >= FREE_OF_WAL_RESET
+    return Check(
+        name="sqlite",
+        verdict=Verdict.OK if sound else Verdict.FAILED,
+        sentence=f"The ledger's engine is SQLite {version}{'' if sound else ', which can lose commits'}.",
+        mend="" if sound else "pip install --upgrade sqlcipher3",
+    )
+
+
+def _ledger(home: OpenHome) -> Check:
+    if home.keys.database is not None:
+        return Check(name="ledger", verdict=Verdict.OK, sentence="The ledger opens and is encrypted.")
+    return Check(
+        name="ledger",
+        verdict=Verdict.NOTICE,
+        sentence="The ledger opens and is PLAINTEXT: whoever copies the file reads it; each decision says so.",
+        mend="mcp-wallet init without --plaintext, in a new home",
+    )
+
+
+def _approved(home: OpenHome) -> Check:
+    try:
+        changed = differing_settings(home.paths, home.settings)
+    except WalletError as error:
+        return _broken("settings", error, "put wallet.toml back")
+    if changed:
+        return Check(
+            name="settings",
+            verdict=Verdict.FAILED,
+            sentence=f"wallet.toml differs from what is in force in {', '.join(changed)}: servers refuse to start.",
+            mend="put wallet.toml back; `mcp-wallet config show` prints what is in force",
+        )
+    return Check(
+        name="settings", verdict=Verdict.OK, sentence=f"Settings version {home.settings.version} are as approved."
+    )
+
+
+async def _trail(home: OpenHome) -> Check:
+    """Compare the trail's head with every anchor."""
+    try:
+        notary = notary_of(home.paths, home.settings)
+        notes = [(anchor.name, await anchor.newest()) for anchor in anchors_of(home.paths)]
+        head = await home.ledger.head()
+        rollback = await check_rollback(head, home.ledger.root_at, notes, notary.verifier_key)
+    except WalletError as error:
+        return _broken("trail", error, "restore the keys folder, or the checkpoint file's permissions")
+    if rollback is not None:
+        return Check(name="trail", verdict=Verdict.INTEGRITY, sentence=rollback.message, mend="mcp-wallet audit verify")
+    if not all(note for _, note in notes):
+        return Check(
+            name="trail",
+            verdict=Verdict.FAILED,
+            sentence="The checkpoint file outside the home is gone: an older copy of the home would not be noticed.",
+            mend="mcp-wallet audit verify, then start a server: it publishes again",
+        )
+    return Check(name="trail", verdict=Verdict.OK, sentence=f"{head.size} events contain all that the anchors hold.")
+
+
+async def _signer(home: OpenHome) -> Check:
+    unlock = getattr(home.signer, "unlock", None)
+    try:
+        if unlock is not None:
+            await unlock()
+    except WalletError as error:
+        return _broken("signer", error, "restore keystore.password, or set MCP_WALLET_KEYSTORE_PASSWORD")
+    kind = "an unlocked keystore" if unlock is not None else "a key from the environment (development only)"
+    verdict = Verdict.OK if unlock is not None else Verdict.NOTICE
+    return Check(name="signer", verdict=verdict, sentence=f"{checksum_address(home.signer.address)} by {kind}.")
+
+
+def _modes(settings: Settings) -> Iterator[Check]:
+    if settings.solo:
+        yield Check(
+            name="people",
+            verdict=Verdict.NOTICE,
+            sentence="This home is solo: one person proposes and approves, and each event says so.",
+        )
+    for chain_id, chain in settings.chains.items():
+        if chain.trust_single_node:
+            name = settings.registry.chain(chain_id).name
+            yield Check(
+                name=f"evidence {name}",
+                verdict=Verdict.NOTICE,
+                sentence=f"On {name} one node's word frees budget (trustSingleNode).",
+            )
+
+
+async def _freezes(home: OpenHome) -> Check:
+    frozen = [f"{kind} {value}".strip() for kind, value, _ in await home.ledger.freezes()]
+    if frozen:
+        return Check(
+            name="freezes",
+            verdict=Verdict.NOTICE,
+            sentence=f"Frozen: {', '.join(frozen)}.",
+            mend="mcp-wallet unkill --reason …",
+        )
+    return Check(name="freezes", verdict=Verdict.OK, sentence="Nothing is frozen.")
+
+
+async def _agents(home: OpenHome) -> Check:
+    agents = await home.ledger.agents()
+    if not agents:
+        return Check(
+            name="agents",
+            verdict=Verdict.NOTICE,
+            sentence="No agent has a key.",
+            mend="mcp-wallet agent add NAME --policy FILE",
+        )
+    return Check(
+        name="agents", verdict=Verdict.OK, sentence=f"{len(agents)} agents: {', '.join(a.agent_id for a in agents)}."
+    )
+
+
+async def _nodes(settings: Settings, chain_id: ChainId, chain: ChainSettings) -> list[Check]:
+    return [
+        await _node(settings, chain_id, url, f"node {settings.registry.chain(chain_id).name} {number}")
+        for number, url in enumerate(chain.nodes, 1)
+    ]
+
+
+async def _node(settings: Settings, chain_id: ChainId, url: str, name: str) -> Check:
+    """Ask one node for its chain and its newest block's time."""
+    from mcp_wallet.adapters.evm.node import Node  # noqa: PLC0415  web3 comes with the first question
+    from mcp_wallet.adapters.evm.wire import parse_block  # noqa: PLC0415
+
+    node = Node(url, settings.registry.chain(chain_id))
+    try:
+        await node.check_chain()
+        block = await node.ask("eth_getBlockByNumber", ["latest", False], parse_block)
+    except OutsideError as error:
+        verdict = Verdict.UNKNOWN if error.retryable else Verdict.FAILED
+        return Check(
+            name=name, verdict=verdict, sentence=error.message, mend="check the node and `nodes` in wallet.toml"
+        )
+    finally:
+        await node.close()
+    apart_ms = abs(wall_clock() - block.timestamp_seconds * 1000)
+    if chain_id != LOCAL and apart_ms > CLOCK_APART_MS_MAX:
+        return Check(
+            name=name,
+            verdict=Verdict.FAILED,
+            sentence=f"The newest block {block.number} is {apart_ms // 1000} s away from this machine's clock.",
+            mend="set the clock (timedatectl set-ntp true), or choose a node that is in step",
+        )
+    return Check(name=name, verdict=Verdict.OK, sentence=f"It is on the right chain, at block {block.number}.")
+
+
+def _broken(name: str, error: WalletError, mend: str) -> Check:
+    verdict = Verdict.UNKNOWN if isinstance(error, OutsideError) else Verdict.FAILED
+    return Check(name=name, verdict=verdict, sentence=error.message, mend=mend)
