@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
-import click
 import typer
 
 from mcp_wallet import __version__
 from mcp_wallet.doors.cli.agent import agent_commands
 from mcp_wallet.doors.cli.audit import audit_commands
 from mcp_wallet.doors.cli.config import config_commands, wallet_commands
+from mcp_wallet.doors.cli.demo import demo_command
 from mcp_wallet.doors.cli.doctor import doctor_command
 from mcp_wallet.doors.cli.freeze import kill_command, unkill_command
 from mcp_wallet.doors.cli.init import init_command
@@ -54,6 +54,7 @@ def _serve(
     raise typer.Exit(serve(arguments))
 
 
+app.command("demo")(demo_command)
 app.command("init")(init_command)
 app.command("doctor")(doctor_command)
 app.command("kill")(kill_command)
@@ -68,13 +69,7 @@ app.add_typer(payment_commands, name="payments")
 app.add_typer(audit_commands, name="audit")
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code."""
-    try:
-        code = app(list(arguments), standalone_mode=False)
-    except click.exceptions.Abort:
-        return 1
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    return code if isinstance(code, int) else 0
+def run(arguments: Sequence[str]) -> NoReturn:
+    """Run one command; the process ends with its exit code (2 for a usage error)."""
+    app(list(arguments), prog_name="mcp-wallet")
+    raise SystemExit(0)
