@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import threading
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,6 +94,8 @@ def running_anvil(binary: Path) -> Iterator[RunningNode]:
         listening = next(line for line in process.stdout if line.startswith("Listening on "))
         node = RunningNode("anvil", "http://" + listening.split()[-1])
         creation = {"from": OWNER.address, "data": "0x" + creation_code().hex(), "gas": hex(5_000_000)}
+        # It names every call on stdout, and would stop at a full pipe.
+        threading.Thread(target=deque, args=(process.stdout, 0), daemon=True).start()
         node.rpc("eth_sendTransaction", creation)
         node.as_owner(mint_call(KEY.address, DEV_USDC_SUPPLY_UNITS))
         yield node

@@ -28,7 +28,7 @@ def revert_reason(error: RpcError) -> str | None:
     if error.code != _EXECUTION_REVERTED and _FAILS.search(error.message) is None:
         return None
     if _HEX.fullmatch(data) is not None and len(data) >= _SELECTOR_DIGITS:
-        return _printable(_decode(data))
+        return _printable(_decode(data)) or "no reason given"
     if "insufficient funds" in error.message.lower():
         return "insufficient funds"
     _, _, quoted = error.message.partition("reverted:")
@@ -40,7 +40,7 @@ def _decode(data: str) -> str:
     if selector == _ERROR_STRING and len(body) >= 2 * _WORD_DIGITS:
         length = int(body[_WORD_DIGITS : 2 * _WORD_DIGITS], 16)
         text = bytes.fromhex(body[2 * _WORD_DIGITS :])[:length]
-        return text.decode("utf-8", errors="replace") or "no reason given"
+        return text.decode("utf-8", errors="replace")
     if selector == _PANIC and len(body) == _WORD_DIGITS:
         return f"panic {int(body, 16):#x}"
     return f"error {selector}"

@@ -23,8 +23,11 @@ async def send_once(node: Node, raw: bytes) -> Sent:
         answer = await node.try_ask("eth_sendRawTransaction", ["0x" + raw.hex()], parse_word)
     except OutsideError:
         return Sent.UNREACHABLE
-    if not isinstance(answer, RpcError):
-        return Sent.ACCEPTED
-    if _NONCE_TOO_LOW.search(answer.message):
+    return read_refusal(answer) if isinstance(answer, RpcError) else Sent.ACCEPTED
+
+
+def read_refusal(refusal: RpcError) -> Sent:
+    """Return what a client's words mean; each has its own, and none has codes for them."""
+    if _NONCE_TOO_LOW.search(refusal.message):
         return Sent.NONCE_TOO_LOW
-    return Sent.KNOWN if _KNOWN.search(answer.message) else Sent.REFUSED
+    return Sent.KNOWN if _KNOWN.search(refusal.message) else Sent.REFUSED
