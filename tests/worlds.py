@@ -5,8 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mcp_wallet.adapters.sqlite.ledger import SqliteLedger
+from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy, compile_policy
 from mcp_wallet.core.credentials import credential_hash, format_api_key
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
@@ -95,7 +97,7 @@ def settings(**limits: int) -> Settings:
     return parse_settings(source, PAYEES, "1")
 
 
-def policy_document(text: str, active: Settings) -> dict[str, object]:
+def policy_document(text: str, active: Settings) -> dict[str, Json]:
     """Return the resolved document of a policy text."""
     policy = load_policy(text, name="policy.yaml", registry=active.registry, book=active.book)
     return resolve_policy(policy, registry=active.registry, book=active.book, read_list=lambda name: "")
@@ -175,9 +177,9 @@ def compiled(text: str, active: Settings) -> CompiledPolicy:
     return compile_policy(policy_document(text, active), version="1", settings=active)
 
 
-def payment(**changes: object) -> Payment:
+def payment(**changes: Any) -> Payment:
     """Return a payment of one dollar to alice."""
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "agent": "refund-processor",
         "operation": "transfer",
         "chain": LOCAL,
