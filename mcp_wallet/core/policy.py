@@ -64,7 +64,7 @@ def load_policy(text: str, *, name: str, registry: Registry, book: AddressBook) 
         raise invalid(name, [*source.problems, Problem(line=1, column=1, sentence="a policy is an object")])
     is_short = "rules" not in data and "version" not in data and not _SHORT_FIELDS.isdisjoint(data)
     model: type[FullPolicy | ShortPolicy] = ShortPolicy if is_short else FullPolicy
-    problems = [*source.problems, *(source.problem(path, _EMPTY) for path in _nulls(data, ()))]
+    problems = [*source.problems, *(source.problem(path, _EMPTY, at_key=True) for path in _nulls(data, ()))]
     body: FullPolicy | ShortPolicy | None = None
     try:
         body = model.model_validate(data)
