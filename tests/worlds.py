@@ -125,9 +125,7 @@ class LedgerWorld:
         """The payees."""
         return self.settings.book
 
-    def request(
-        self, reference: str = "", *, to: str = "alice", amount: str = "1.00", **rest: object
-    ) -> PaymentRequest:
+    def request(self, reference: str = "", *, to: str = "alice", amount: str = "1.00", **rest: Any) -> PaymentRequest:
         """Return a request of the agent."""
         return PaymentRequest(to=to, amount=amount, reference=reference, **rest)
 
