@@ -6,7 +6,7 @@ the first question to them.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,11 +16,12 @@ from mcp_wallet.control.environment import ProcessEnvironment
 from mcp_wallet.control.home import HomeKeys, HomePaths, check_approved, load_key, load_keys, load_password, locate
 from mcp_wallet.core.building import build_payment
 from mcp_wallet.core.errors import OwnerError, WalletError
+from mcp_wallet.core.identifiers import ChainId
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.payments.anchoring import Anchoring, Notary, check_rollback
 from mcp_wallet.payments.wallet import SYSTEM, Wallet
-from mcp_wallet.ports import Anchor, Builder, Chains, Clock, Signer
+from mcp_wallet.ports import Anchor, Builder, ChainPort, Chains, Clock, Signer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,9 @@ async def open_home(environment: ProcessEnvironment) -> AsyncIterator[OpenHome]:
         await ledger.close()
 
 
-async def open_wallet(environment: ProcessEnvironment, *, build: Builder = build_payment) -> Wallet:
+async def open_wallet(
+    environment: ProcessEnvironment, *, build: Builder = build_payment, chains: Chains | None = None
+) -> Wallet:
     """Return the home's wallet, ready to answer; recovery and settlement begin with `Wallet.start`.
 
     Raises:
@@ -71,7 +74,7 @@ async def open_wallet(environment: ProcessEnvironment, *, build: Builder = build
     )
     try:
         settings = check_approved(paths, await ledger.settings())
-        return _wallet(paths, ledger, settings, signer, build)
+        return _wallet(paths, ledger, settings, signer, build=build, chains=chains or chains_of(settings))
     except BaseException:
         await ledger.close()
         raise
@@ -103,15 +106,8 @@ def anchors_of(paths: HomePaths) -> tuple[Anchor, ...]:
 
 
 def chains_of(settings: Settings) -> Chains:
-    """Return the chains that the settings reach; nothing is connected yet."""
-    from mcp_wallet.adapters.evm.chain import EvmChain  # noqa: PLC0415
-
-    return Chains(
-        {
-            chain_id: EvmChain(settings.registry.chain(chain_id), found, settings.registry)
-            for chain_id, found in settings.chains.items()
-        }
-    )
+    """Return the chains that the settings reach; each is made when it is first asked."""
+    return Chains(_LazyChains(settings))
 
 
 def signer_of(paths: HomePaths, environment: ProcessEnvironment) -> Signer:
@@ -134,10 +130,12 @@ def signer_of(paths: HomePaths, environment: ProcessEnvironment) -> Signer:
     return signer
 
 
-def _wallet(paths: HomePaths, ledger: SqliteLedger, settings: Settings, signer: Signer, build: Builder) -> Wallet:
+def _wallet(
+    paths: HomePaths, ledger: SqliteLedger, settings: Settings, signer: Signer, *, build: Builder, chains: Chains
+) -> Wallet:
     from mcp_wallet.adapters.lease import FileLease  # noqa: PLC0415
 
-    notary, anchors, chains = notary_of(paths, settings), anchors_of(paths), chains_of(settings)
+    notary, anchors = notary_of(paths, settings), anchors_of(paths)
     warm = _Warmth(signer, chains)
 
     async def check() -> None:
@@ -164,17 +162,40 @@ def _wallet(paths: HomePaths, ledger: SqliteLedger, settings: Settings, signer: 
     )
 
 
+class _LazyChains(Mapping[ChainId, ChainPort]):
+    """The chains by their ids; the adapter is imported with the first one that is used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._made: dict[ChainId, ChainPort] = {}
+
+    def __getitem__(self, chain_id: ChainId) -> ChainPort:
+        if chain_id not in self._made:
+            found, registry = self._settings.chains[chain_id], self._settings.registry
+            from mcp_wallet.adapters.evm.chain import EvmChain  # noqa: PLC0415
+
+            self._made[chain_id] = EvmChain(registry.chain(chain_id), found, registry)
+        return self._made[chain_id]
+
+    def __iter__(self) -> Iterator[ChainId]:
+        return iter(self._settings.chains)
+
+    def __len__(self) -> int:
+        return len(self._settings.chains)
+
+
 class _Warmth:
     """What the first payment will need, begun while nobody waits: the key unlocked, web3 imported."""
 
     def __init__(self, signer: Signer, chains: Chains) -> None:
-        self._parts = (signer, *chains.by_id.values())
+        self._signer, self._chains = signer, chains
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self) -> None:
         """Begin once; a failure is left to the payment that meets it."""
         if not self._tasks:
-            self._tasks = [asyncio.create_task(_warmed(part)) for part in self._parts]
+            parts = (self._signer, *self._chains.by_id.values())
+            self._tasks = [asyncio.create_task(_warmed(part)) for part in parts]
 
 
 async def _warmed(part: object) -> None:

@@ -11,8 +11,8 @@ from mcp_wallet.adapters.sqlite.trail import append_event
 from mcp_wallet.contract.events import EventType
 from mcp_wallet.core.canonical import Json, canonical_bytes
 from mcp_wallet.core.errors import OwnerError
+from mcp_wallet.core.policy_commitment import policy_hash
 from mcp_wallet.core.reasons import ReasonCode
-from mcp_wallet.core.resolve import policy_hash
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.ports import Actor, AgentRow, Clock
 

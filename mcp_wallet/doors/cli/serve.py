@@ -5,6 +5,7 @@ that were not approved. Everything that a first answer does not need begins afte
 """
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ DEV_HOME_HELP: Final = "With --dev: keep the playground in this folder, and find
 def serve(arguments: Sequence[str]) -> int:
     """Serve until the client leaves; return the exit code."""
     options = _parser().parse_args(arguments)
+    gc.disable()  # what is imported stays: looking through it again and again is a tenth of the start
     try:
         toolsets = parse_toolsets(options.toolsets)
         environment = _environment(os.environ)
@@ -45,11 +47,12 @@ def serve(arguments: Sequence[str]) -> int:
     from mcp_wallet.doors.mcp.server import build_server  # noqa: PLC0415  the SDK is most of the start
     from mcp_wallet.doors.mcp.stdio import run_stdio  # noqa: PLC0415
 
-    run_stdio(
-        build_server(
-            home.open_desk, read_only=options.read_only, toolsets=toolsets, version=__version__, aclose=home.close
-        )
+    server = build_server(
+        home.open_desk, read_only=options.read_only, toolsets=toolsets, version=__version__, aclose=home.close
     )
+    gc.freeze()
+    gc.enable()
+    run_stdio(server)
     return 0
 
 
