@@ -84,7 +84,7 @@ class DevNode:
             "evm_snapshot": self._snapshot,
             "evm_revert": self._revert,
             "test_drop": self._drop,
-            "anvil_dropTransaction": self._drop,
+            "anvil_dropTransaction": lambda p: _at(p, 0) if self._drop(p) else None,
         }
 
     def call(self, method: str, params: Params) -> Json:
@@ -287,7 +287,7 @@ class DevNode:
         return True
 
 
-def _at(params: Params, index: int) -> object:
+def _at(params: Params, index: int) -> Any:
     if index >= len(params):
         raise RpcError(f"missing value for required argument {index}", INVALID_PARAMS)
     return params[index]

@@ -6,12 +6,12 @@ Circle's words for its refusals.
 
 import json
 from pathlib import Path
-from typing import Final
-
-from eth_keys.datatypes import PrivateKey
+from typing import TYPE_CHECKING, Final
 
 from mcp_wallet.devnet import DEV_ACCOUNTS, DEV_CHAIN_NUMBER, DEV_USDC_ADDRESS, DEV_USDC_SUPPLY_UNITS
-from mcp_wallet.devnet.node import DevNode
+
+if TYPE_CHECKING:  # py-evm takes most of a second, and only the node needs it
+    from mcp_wallet.devnet.node import DevNode
 
 DEPLOYER: Final = DEV_ACCOUNTS[9]
 HOLDER: Final = DEV_ACCOUNTS[0]
@@ -32,7 +32,7 @@ def mint_call(to: str, amount_units: int) -> bytes:
     return _MINT_SELECTOR + bytes.fromhex(to[2:]).rjust(32, b"\0") + amount_units.to_bytes(32, "big")
 
 
-def deploy_token(node: DevNode) -> None:
+def deploy_token(node: "DevNode") -> None:
     """Create the token by the deployer's first transaction and mint its supply by the second.
 
     Raises:
@@ -47,8 +47,10 @@ def deploy_token(node: DevNode) -> None:
         raise RuntimeError("the test dollar is not at its address")
 
 
-def _signed(node: DevNode, *, nonce: int, to: bytes, gas: int, data: bytes) -> bytes:
+def _signed(node: "DevNode", *, nonce: int, to: bytes, gas: int, data: bytes) -> bytes:
     """Return a signed transaction; a creation among them, which the wallet's own encoder never writes."""
+    from eth_keys.datatypes import PrivateKey  # noqa: PLC0415  see above
+
     unsigned = node.chain.builder().new_unsigned_dynamic_fee_transaction(
         chain_id=DEV_CHAIN_NUMBER,
         nonce=nonce,

@@ -20,6 +20,7 @@ from mcp_wallet.core.identifiers import Address
 from mcp_wallet.core.transaction import encode_transfer
 from mcp_wallet.devnet import DEV_ACCOUNTS, DEV_CHAIN_NUMBER, DEV_USDC_ADDRESS, DEV_USDC_SUPPLY_UNITS
 from mcp_wallet.devnet.client import Devnet, RpcRefusal, native_balance, rpc, start_devnet, usdc_balance
+from mcp_wallet.devnet.token import creation_code, mint_call
 
 ALICE = "0x" + "a1" * 20
 GWEI = 10**9
@@ -77,13 +78,20 @@ async def connect(url: str) -> AsyncIterator[Client]:
     await w3.provider.disconnect()
 
 
-async def start_anvil(binary: str) -> tuple[subprocess.Popen[str], str]:
-    process = subprocess.Popen([binary, "--port", "0", "--host", "127.0.0.1"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    while line := await asyncio.wait_for(asyncio.to_thread(process.stdout.readline), 30):
-        if match := re.match(r"Listening on (\S+)", line):
-            return process, f"http://{match[1]}"
-    raise AssertionError("anvil ended before it listened")
+@asynccontextmanager
+async def running_anvil(binary: str) -> AsyncIterator[str]:
+    """anvil on a free port, killed whatever happens."""
+    command = [binary, "--port", "0", "--host", "127.0.0.1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            while line := await asyncio.wait_for(asyncio.to_thread(process.stdout.readline), 30):
+                if match := re.match(r"Listening on (\S+)", line):
+                    yield f"http://{match[1]}"
+                    return
+            pytest.fail("anvil ended before it listened")
+        finally:
+            process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -105,16 +113,11 @@ async def url(which: str, devnet: Devnet, anvil_program: str) -> AsyncIterator[s
     if which == "devnet":
         yield devnet.url
         return
-    from mcp_wallet.devnet.token import creation_code, mint_call  # noqa: PLC0415  imports py-evm
-
-    process, address = await start_anvil(anvil_program)
-    with process:
-        async with connect(address) as client:
-            await client.pay(DEPLOYER, to=None, value=0, gas=3_000_000, data=creation_code())
-            mint = mint_call(SENDER.address, DEV_USDC_SUPPLY_UNITS)
-            await client.pay(DEPLOYER, to=client.usdc, value=0, gas=99_000, data=mint)
+    async with running_anvil(anvil_program) as address, connect(address) as client:
+        await client.pay(DEPLOYER, to=None, value=0, gas=3_000_000, data=creation_code())
+        mint = mint_call(SENDER.address, DEV_USDC_SUPPLY_UNITS)
+        await client.pay(DEPLOYER, to=client.usdc, value=0, gas=99_000, data=mint)
         yield address
-        process.kill()
 
 
 @pytest.fixture(scope="module", params=["devnet", "anvil"])
