@@ -183,6 +183,11 @@ class Windows:
             counter.left += 1
             if not entry.gone:
                 counter.change(entry, -1)
+        while counter.left and entries[counter.left - 1].payment.at_ms > left_ms:  # a preview had looked ahead
+            counter.left -= 1
+            entry = entries[counter.left]
+            if not entry.gone:
+                counter.change(entry, +1)
 
     def _change(self, payment_id: str, *, confirmed: bool = False, gone: bool = False) -> None:
         position = self._position.get(payment_id)

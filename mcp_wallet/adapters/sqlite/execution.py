@@ -136,18 +136,20 @@ class Execution:
         row = self._row(payment_id)
         if not can(row.record.state, Step.CONFIRM):
             return
-        self._move(row, Step.CONFIRM, changes=self._settled(receipt))
-        self._event(row, EventType.TRANSACTION_CONFIRMED, _receipt(receipt))
+        at_ms = self._now()
+        self._move(row, Step.CONFIRM, changes=_settled(receipt, at_ms))
+        self._event(row, EventType.TRANSACTION_CONFIRMED, _receipt(receipt), at_ms=at_ms)
 
     def fail(self, payment_id: str, reason: Reason, receipt: Receipt | None) -> None:
         """Give budget and guards back after a proof; the fee of a reverted transaction stays spent."""
         row = self._row(payment_id)
         if not can(row.record.state, Step.FAIL):
             return
-        changes = {"ended_by": str(reason.code)} | (self._settled(receipt) if receipt is not None else {})
+        at_ms = self._now()
+        changes = {"ended_by": str(reason.code)} | (_settled(receipt, at_ms) if receipt is not None else {})
         self._move(row, Step.FAIL, freed=True, changes=changes)
         payload: dict[str, Json] = {"reasons": [reason.document()]}
-        self._event(row, EventType.TRANSACTION_FAILED, payload | (_receipt(receipt) if receipt else {}))
+        self._event(row, EventType.TRANSACTION_FAILED, payload | (_receipt(receipt) if receipt else {}), at_ms=at_ms)
 
     def settlement_mismatch(self, payment_id: str, receipt: Receipt, observed: str) -> None:
         """Record that the effect is not the approved one and freeze the chain; the budget stays held."""
@@ -225,21 +227,14 @@ class Execution:
     ) -> None:
         update_row(self.raw, row, step(row.record.state, what), freed=freed, changes=changes or {})
 
-    def _settled(self, receipt: Receipt) -> dict[str, object]:
-        return {
-            "block_number": receipt.block_number,
-            "fee_wei": str(receipt.fee_wei),
-            "settled_at_ms": self._now(),
-        }
-
-    def _event(self, row: PaymentRow, kind: EventType, payload: dict[str, Json]) -> None:
+    def _event(self, row: PaymentRow, kind: EventType, payload: dict[str, Json], *, at_ms: int | None = None) -> None:
         record: PaymentRecord = row.record
         append_event(
             self.raw,
             self.state,
             kind,
             {"paymentId": record.payment_id, "intentFingerprint": record.fingerprint} | payload,
-            at_ms=self._now(),
+            at_ms=self._now() if at_ms is None else at_ms,
             agent_id=record.intent.agent_id,
         )
 
@@ -252,6 +247,11 @@ class Execution:
 def _refusal(refusal: GateRefusal) -> dict[str, Json]:
     fields = {"code": str(refusal.code), "observed": refusal.observed[:500], "expected": refusal.expected[:500]}
     return {"reasons": [{k: v for k, v in fields.items() if v}], "message": refusal.message}
+
+
+def _settled(receipt: Receipt, at_ms: int) -> dict[str, object]:
+    """Return what the row keeps; its time is the event's, so that tables and trail count the fee alike."""
+    return {"block_number": receipt.block_number, "fee_wei": str(receipt.fee_wei), "settled_at_ms": at_ms}
 
 
 def _receipt(receipt: Receipt) -> dict[str, Json]:

@@ -53,17 +53,19 @@ class Gate:
     def preview(self, draft: PaymentDraft) -> Replayed | bool:
         """Return a replay, or whether the draft is refused without any chain fact; writes nothing."""
         policy, settings = self.in_force(draft)
-        guards = self._guards(draft, settings)
+        moment = self.now_ms()
+        guards = self._guards(draft, settings, moment)
         if guards.verdict.replay:
             return Replayed(record=replayed_row(self.raw, guards.verdict).record)
-        decision = self._decide(draft, policy, settings, guards, NO_FACTS)[0]
+        decision = self._decide(draft, policy, settings, guards, NO_FACTS, moment=moment)[0]
         return decision.outcome is Outcome.DENY
 
     def simulate(self, draft: PaymentDraft) -> Decision:
         """Return what would be decided without facts; records a `simulation` event, reserves nothing."""
         policy, settings = self.in_force(draft)
-        guards = self._guards(draft, settings)
-        decision, intent = self._decide(draft, policy, settings, guards, NO_FACTS)
+        moment = self.now_ms()
+        guards = self._guards(draft, settings, moment)
+        decision, intent = self._decide(draft, policy, settings, guards, NO_FACTS, moment=moment)
         append_event(
             self.raw,
             self.state,
@@ -84,11 +86,12 @@ class Gate:
     ) -> Approved | Denied | Replayed | None:
         """Decide and write decision, reservation and event; None when it should only refuse and need not."""
         policy, settings = self.in_force(draft)
-        guards = self._guards(draft, settings)
+        moment = self.now_ms()
+        guards = self._guards(draft, settings, moment)
         if guards.verdict.replay:
             return Replayed(record=replayed_row(self.raw, guards.verdict).record)
         payment_id = "pay_" + secrets.token_hex(16)
-        decision, intent = self._decide(draft, policy, settings, guards, facts, payment_id=payment_id)
+        decision, intent = self._decide(draft, policy, settings, guards, facts, moment=moment, payment_id=payment_id)
         if only_refuse and decision.outcome is not Outcome.DENY:
             return None
         record = self._write(draft, policy, settings, decision, intent, facts, payment_id)
@@ -143,7 +146,7 @@ class Gate:
         return record
 
     def now_ms(self) -> tuple[int, int]:
-        """Return the decision's time, never before the newest event's, and what the wall clock says."""
+        """Return the decision's time, never before the newest event's, and what the wall clock says; asked once."""
         wall_ms = self.clock()
         return max(wall_ms, self.state.books.last_event_ms), wall_ms
 
@@ -168,9 +171,10 @@ class Gate:
         guards: GuardState,
         facts: Facts,
         *,
+        moment: tuple[int, int],
         payment_id: str = "",
     ) -> tuple[Decision, PaymentIntent]:
-        now_ms, wall_ms = self.now_ms()
+        now_ms, wall_ms = moment
         intent = draft.intent(self._intent_id(draft, guards, payment_id))
         payment = payment_at(intent, now_ms)
         counters = counters_at(
@@ -184,8 +188,8 @@ class Gate:
         )
         return decide(policy, intent, counters, facts, now_ms), intent
 
-    def _guards(self, draft: PaymentDraft, settings: Settings) -> GuardState:
-        payment = _payment_of(draft, self.now_ms()[0])
+    def _guards(self, draft: PaymentDraft, settings: Settings, moment: tuple[int, int]) -> GuardState:
+        payment = _payment_of(draft, moment[0])
         return guard_state(self.raw, self.state.books, draft, payment, deduplication_ms=settings.deduplication_ms)
 
     def _intent_id(self, draft: PaymentDraft, guards: GuardState, payment_id: str) -> str:

@@ -11,6 +11,7 @@ from mcp_wallet.adapters.sqlite.audit_reader import SqliteTrail
 from mcp_wallet.control.audit.replay import ReplayReport, differences, replay_trail
 from mcp_wallet.core.building import build_payment
 from mcp_wallet.core.decision import facts_of
+from mcp_wallet.core.intent import parse_request
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.signing_gate import GateRefusal
 from mcp_wallet.ports import Approved, Denied
@@ -74,6 +75,23 @@ async def test_an_upgraded_policy_and_a_restart_replay(tmp_path: Path):
     await other.close()
     report = replayed(tmp_path / "ledger.db")
     assert (report.document()["mismatches"], report.equal) == ([], 3)
+
+
+async def test_a_clock_that_went_back_between_preview_and_decision_replays(tmp_path: Path):
+    clock = SteppedClock()
+    world = await ledger_world(tmp_path / "ledger.db", clock=clock, sender=KEY.address)
+    await pay(world, "r-1", amount="450.00")
+    clock.advance(86_400_000 - 500)
+    await decide(world, "r-2", amount="1.00")
+    draft = parse_request(world.request("r-3"), agent=world.agent, registry=world.registry, book=world.book)
+    clock.advance(1_000)
+    assert await world.ledger.preview(draft) is None
+    clock.advance(-900)
+    assert isinstance(await decide(world, "r-3"), Approved)
+    await world.ledger.close()
+    assert replayed(tmp_path / "ledger.db").document()["mismatches"] == []
+    last = list(SqliteTrail(tmp_path / "ledger.db", key=None).rows())[-1][2]
+    assert json.loads(last)["counters"]["windows"][0]["spent"] == "450000000"
 
 
 async def test_a_forged_outcome_is_found(past: Lived):

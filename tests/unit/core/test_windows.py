@@ -40,6 +40,15 @@ def test_a_payment_exactly_one_window_old_has_left_it():
     assert windows.use(DAY, PAYMENT, 11_000).held_units == 0
 
 
+def test_a_look_ahead_frees_nothing_for_an_earlier_moment():
+    windows = held(PAYMENT, replace(PAYMENT, at_ms=10_400))
+    assert windows.use(DAY, PAYMENT, 11_400).held_units == 0
+    assert windows.use(DAY, PAYMENT, 11_000).held_units == 100
+    assert windows.use(DAY, PAYMENT, 10_999).held_units == 200
+    windows.release("0")
+    assert windows.use(DAY, PAYMENT, 10_999).held_units == 100
+
+
 def test_confirming_moves_what_is_held_to_what_is_spent():
     windows = held(PAYMENT)
     assert windows.use(DAY, PAYMENT, 10_000).held_units == 100
