@@ -71,12 +71,17 @@ class Stage:
             args=["-c", 'echo $$ >"$0"; exec "$@"', str(pid_file), sys.executable, *command],
             env={**_inherited(), **self.playground.environ},
         )
-        with (self.folder / "server.log").open("ab") as log:  # noqa: ASYNC230  a log, opened once per server
+        with (self.folder / "server.log").open("ab") as log:
             async with Client(stdio_client(parameters, errlog=log)) as client:  # type: ignore[arg-type]
                 yield Server(client, pid_file)
 
     async def operator(self, *arguments: str) -> tuple[int, dict[str, Any]]:
         """Run an operator's command and return its exit code and its JSON."""
+        code, out = await self.run(*arguments)
+        return code, json.loads(out or b"{}")
+
+    async def run(self, *arguments: str) -> tuple[int, bytes]:
+        """Run an operator's command and return its exit code and what it printed."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -93,7 +98,7 @@ class Stage:
             },
         )
         out, _ = await process.communicate()
-        return process.returncode or 0, json.loads(out or b"{}")
+        return process.returncode or 0, out
 
     async def balances(self) -> dict[str, int]:
         """Return everybody's test dollars in base units."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mcp_wallet.core.compile import CompiledPolicy
@@ -13,6 +13,8 @@ from mcp_wallet.payments.settle import Settlement
 from mcp_wallet.ports import Approved, ChainPort, Chains, Denied, Ledger, Replayed
 
 Progress = Callable[[str], Awaitable[None]]
+DECISIONS_AT_ONCE: Final = 8
+"""Payments of one process that ask the node and decide at the same time; a dozen questions each."""
 ANSWER_SECONDS: Final = 8.0
 """A tool answers within 10 s, whatever the chain does; the payment goes on without it."""
 
@@ -24,6 +26,7 @@ class Pipeline:
     ledger: Ledger
     chains: Chains
     settlement: Settlement
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DECISIONS_AT_ONCE))
 
     async def pay(
         self, draft: PaymentDraft, policy: CompiledPolicy, progress: Progress | None = None
@@ -33,12 +36,13 @@ class Pipeline:
         Raises:
             OutsideError: Before anything was reserved: node or ledger did not answer.
         """
-        early = await self.ledger.preview(draft)  # (1) what needs no chain is refused here, on the trail
-        if early is not None:
-            return early
-        fee_cap_wei = policy.fee_caps.get(draft.chain.chain_id, (0, 0))[0]
-        facts = await self._chain_of(draft).facts(draft, fee_cap_wei=fee_cap_wei)  # (2) network, never under a lock
-        decided = await self.ledger.decide_and_reserve(draft, facts)  # (3) Gate 1, one commit
+        async with self._turns:  # a crowd waits here, not at the node, and is refused here once the budget is gone
+            early = await self.ledger.preview(draft)  # (1) what needs no chain is refused here, on the trail
+            if early is not None:
+                return early
+            fee_cap_wei = policy.fee_caps.get(draft.chain.chain_id, (0, 0))[0]
+            facts = await self._chain_of(draft).facts(draft, fee_cap_wei=fee_cap_wei)  # (2) network, never under a lock
+            decided = await self.ledger.decide_and_reserve(draft, facts)  # (3) Gate 1, one commit
         if isinstance(decided, Approved):
             await self._tell(progress, "approved: signing and sending")
             task = self.settlement.start(

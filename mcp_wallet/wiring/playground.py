@@ -1,7 +1,7 @@
 """The playground: the real wallet on play money, for `serve --dev`, the demo and the tests.
 
-One home on the development chain with the refund policy: `alice` and `bob` may be paid, `mallory` is in the address book
-but not on the policy's list, more than 500 USDC needs a person. Only rates and the keystore's cost are relaxed.
+One home on the development chain with the refund policy: `alice` and `bob` may be paid, `mallory` is in the address
+book but not on the policy's list, more than 500 USDC needs a person. Only rates and the keystore's cost are relaxed.
 """
 
 from collections.abc import Mapping

@@ -27,7 +27,7 @@ async def durable() -> list[Row]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         key = secrets.token_bytes(32)
-        floor = _Floor(Path(folder) / "floor.db", key)
+        floor = Floor(Path(folder) / "floor.db", key)
         for callers, bar in ((1, 0.25), (64, 1.6)):
             world = await ledger_world(Path(folder) / f"ledger-{callers}.db", database_key=key)
             pairs = [(floor.rate(), await _rate(world, callers, turn)) for turn in range(ROUNDS)]
@@ -47,7 +47,7 @@ async def durable() -> list[Row]:
     return rows
 
 
-class _Floor:
+class Floor:
     """One row per commit, synchronous=EXTRA, WAL, the same cipher: what the disk and the engine cost by themselves."""
 
     def __init__(self, path: Path, key: bytes) -> None:

@@ -37,7 +37,8 @@ def gate_world(*, rules: int, listed: int) -> GateWorld:
             f'recipients: {{list: known}}}}, perTransaction: {{max: "1000.00"}}}}\n'
             for i in range(rules)
         )
-        + 'limits:\n  - {id: day, match: {assets: [usdc]}, maxAmount: "50000.00", window: {rolling: 24h}, groupBy: [agent]}\n'
+        + 'limits:\n  - {id: day, match: {assets: [usdc]}, maxAmount: "50000.00", window: {rolling: 24h}, '
+        "groupBy: [agent]}\n"
     )
     addresses = "\n".join("0x" + f"{i + 0x1000:040x}" for i in range(listed))
     policy = load_policy(text, name="bench.yaml", registry=active.registry, book=active.book)
