@@ -7,12 +7,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from mcp_wallet.payments.anchoring import Anchoring, Notary
-
 from mcp_wallet.core.building import build_payment
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.errors import OutsideError
 from mcp_wallet.core.settings import Settings
+from mcp_wallet.payments.anchoring import Anchoring, Notary
 from mcp_wallet.payments.desk import AgentDesk
 from mcp_wallet.payments.pipeline import Pipeline
 from mcp_wallet.payments.settle import Settlement
