@@ -97,24 +97,21 @@ def verify_trail(
     Raises:
         OutsideError: The ledger did not answer; a damaged file is a finding instead.
     """
-    findings, expected, walk = Findings(), Expected(), None
+    findings, expected = Findings(), Expected()
+    walk = _Walk(findings, expected)
     if key is None:
         message = "UNVERIFIED KEY: without --vkey nobody outside vouches for the checkpoints."
         findings.add("unverified_key", message)
     try:
         origin = key.name if key else origin_of(trail)
         expected.gather(trail.checkpoints(), anchors, key=key, origin=origin, findings=findings)
-        walk = _Walk(findings, expected)
         walk.run(trail, progress)
+        walk.finish()
     except OutsideError as error:
         if error.retryable:
             raise
-        at = None if walk is None else walk.next
-        findings.add("damaged", error.message, sequence=at)
-    if walk is None:
-        walk = _Walk(findings, expected)
-    else:
-        walk.finish()
+        walk.whole = False
+        findings.add("damaged", f"{error.message} Reading ended there.", sequence=walk.next)
     if walk.next and not expected.newest:
         findings.add("no_checkpoint", "No checkpoint covers the trail: nothing shows that it is the one that was kept.")
     return VerifyReport(
