@@ -3,7 +3,13 @@
 Importing the package costs nothing: public names are looked up when they are first used.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from mcp_wallet.core.errors import CallerError, OutsideError, OwnerError, WalletError
+    from mcp_wallet.core.reasons import ReasonCode
+
+__all__ = ["CallerError", "OutsideError", "OwnerError", "ReasonCode", "WalletError", "__version__"]
 
 __version__: Final = "0.1.0"
 

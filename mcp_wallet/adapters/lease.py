@@ -4,6 +4,9 @@ import fcntl
 import os
 from pathlib import Path
 
+from mcp_wallet.core.errors import OutsideError
+from mcp_wallet.core.reasons import ReasonCode
+
 
 class FileLease:
     """An advisory lock on a file of the home (`payments.wallet.Lease`).
@@ -18,10 +21,17 @@ class FileLease:
         self._descriptor: int | None = None
 
     def acquire(self) -> bool:
-        """Return whether this process holds the lease now; never waits."""
+        """Return whether this process holds the lease now; never waits.
+
+        Raises:
+            OutsideError: `LEDGER_UNAVAILABLE` when the file cannot be opened.
+        """
         if self._descriptor is not None:
             return True
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as problem:
+            raise OutsideError(ReasonCode.LEDGER_UNAVAILABLE, "The home cannot be written to.") from problem
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -120,6 +120,9 @@ async def create_home(options: HomeOptions, parts: HomeParts) -> CreatedHome:
         OwnerError: `CONFIG_UNAPPROVED` when something stands there already, or the options are no settings.
         OutsideError: `DISK_FULL | LEDGER_UNAVAILABLE` when it cannot be written; nothing stands then.
     """
+    if not options.solo:
+        sentence = "Homes of several people need operators that this version cannot add yet: make it solo."
+        raise OwnerError(ReasonCode.CONFIG_UNAPPROVED, sentence)
     org_id = options.org_id or "org_" + _random_name(10)
     log_id = "log_" + _random_name(5)
     text = settings_text(options, org_id=org_id, log_id=log_id)

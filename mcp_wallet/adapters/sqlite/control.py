@@ -26,8 +26,11 @@ class ControlPlane:
     clock: Clock
 
     def apply_settings(self, settings: Settings, actor: Actor, events: Sequence[tuple[str, Json]]) -> None:
-        """Store the next settings version and say what changed."""
+        """Store the next settings version and say what changed; refused when it was made from an older one."""
         version = (self.raw.execute("SELECT max(version) FROM settings_version").fetchone()[0] or 0) + 1
+        if settings.version != str(version):
+            sentence = "The settings changed meanwhile: run the command again."
+            raise OwnerError(ReasonCode.CONFIG_UNAPPROVED, sentence)
         self.raw.execute(
             "INSERT INTO settings_version (version, hash, document) VALUES (?, ?, ?)",
             (version, settings.hash, canonical_bytes(settings.document).decode()),

@@ -137,3 +137,8 @@ async def test_the_settings_file_is_the_source_of_the_active_settings(tmp_path):
     made = await make_home(tmp_path, limits={"callsPerMinute": 7})
     assert load_source(made.paths.settings)["limits"] == {"callsPerMinute": 7}
     assert made.settings.calls_per_minute == 7
+
+
+async def test_a_home_of_several_people_is_refused_until_it_can_be_kept(tmp_path):
+    with pytest.raises(OwnerError, match="make it solo"):
+        await make_home(tmp_path, solo=False)
