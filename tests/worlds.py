@@ -166,7 +166,7 @@ async def reopen(
 ) -> SqliteLedger:
     """Return a second connection to the world's ledger, as another process would have it."""
     return await SqliteLedger.open(
-        world.path, database_key=database_key, home_key=world.home_key, clock=clock, sender=SENDER
+        world.path, database_key=database_key, home_key=world.home_key, clock=clock, sender=world.agent.sender
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_wallet.doors.mcp.answers import visible
+from mcp_wallet.doors.visible import visible
 from mcp_wallet.doors.mcp.logs import OneLine
 from mcp_wallet.doors.mcp.stdio import WakeableLines, mended
 
