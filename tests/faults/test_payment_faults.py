@@ -82,7 +82,9 @@ async def test_a_signer_that_fails_leaves_the_payment_signing_and_recovery_signs
     settlement = settlement_of(world, chain, signer, ledger=restarted)
     for waiting in await restarted.in_flight():
         await settlement.drive(waiting)
-    assert (await restarted.payment(agent_id="", payment_id=record.payment_id)).state is State.CONFIRMED
+    settled = await restarted.payment(agent_id="", payment_id=record.payment_id)
+    assert settled is not None
+    assert settled.state is State.CONFIRMED
     assert len(set(signer.asked)) == 1
     assert chain.balances == {ALICE: DOLLAR}
     await restarted.close()
