@@ -1,6 +1,7 @@
 """`doctor`: each finding says what mends it, and the exit code says how bad it is."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +92,9 @@ def test_it_says_what_this_shape_resists(tmp_path):
     owner, _ = operator_at(tmp_path, **NO_CHAIN)
     printed = owner("doctor").out
     assert all(attacker in printed for attacker, _ in RESISTANCE)
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/threat-model.md"])
+def test_the_documents_show_the_same_table(document):
+    text = (Path(__file__).parents[3] / document).read_text("utf-8").replace("*", "").replace("`", "")
+    assert [row for row in RESISTANCE if f"| {row[0]} | {row[1]} |" not in text] == []
