@@ -44,6 +44,7 @@ class FakeDesk:
     drafts: list[PaymentDraft] = field(default_factory=list)
     sent: dict[str, PaymentResult] = field(default_factory=dict)
     asked: list[dict[str, object]] = field(default_factory=list)
+    refusals: list[ReasonCode] = field(default_factory=list)
 
     async def send_payment(self, request: PaymentRequest, *, progress: Progress | None = None) -> PaymentResult:
         result = await self.simulate_payment(request)
@@ -52,6 +53,9 @@ class FakeDesk:
                 await progress(step)
         self.sent[result.payment_id] = result
         return result
+
+    async def refused(self, code: ReasonCode) -> None:
+        self.refusals.append(code)
 
     async def simulate_payment(self, request: PaymentRequest) -> PaymentResult:
         self._stop()

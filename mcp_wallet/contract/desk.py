@@ -5,6 +5,7 @@ from typing import Protocol
 
 from mcp_wallet.contract.results import BudgetResult, PayeeList, PaymentList, PaymentResult
 from mcp_wallet.core.intent import PaymentRequest
+from mcp_wallet.core.reasons import ReasonCode
 
 Progress = Callable[[str], Awaitable[None]]
 """Told in a few words what a payment waits for."""
@@ -36,3 +37,6 @@ class Desk(Protocol):
 
     async def list_payees(self) -> PayeeList:
         """Return the payee names that the agent's policy can pay."""
+
+    async def refused(self, code: ReasonCode) -> None:
+        """Count a call that the door refused by itself: it needs a credential and counts for the rate."""

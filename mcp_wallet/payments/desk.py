@@ -106,6 +106,11 @@ class AgentDesk:
         message = "Send one of these names as `to`." if names else "Your policy names no payee: ask the operator."
         return self._answer(PayeeList(message=message, payees=names))
 
+    async def refused(self, code: ReasonCode) -> None:
+        """Count a call that the door refused by itself."""
+        viewer = await self._viewer()
+        self.suppressed.count(viewer.agent.agent_id, code)
+
     # -- parts -----------------------------------------------------------------------------------------------
 
     async def _viewer(self) -> Viewer:

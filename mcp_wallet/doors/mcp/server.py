@@ -110,7 +110,11 @@ class WalletServer(MCPServer[None]):
             known = ", ".join(self.tools)
             sentence = f"No tool is called `{name[:40]}` here: call one of {known}."
             raise CallerError(ReasonCode.INTENT_INVALID, sentence)
-        complete = complete_arguments(tool, arguments)
+        try:
+            complete = complete_arguments(tool, arguments)
+        except CallerError as error:
+            await (await self._opening.desk()).refused(error.code)
+            raise
         return await VERBS[name](await self._opening.desk(), complete, progress)
 
 
