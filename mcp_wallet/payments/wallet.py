@@ -119,8 +119,14 @@ class Wallet:
         await self.ledger.close()
 
     def _start_soon(self) -> None:
-        if self._starting is None:
+        failed = self._starting is not None and self._starting.done() and self._failed(self._starting)
+        if self._starting is None or failed:
             self._starting = asyncio.create_task(self._start())
+
+    @staticmethod
+    def _failed(task: "asyncio.Task[None]") -> bool:
+        """Return whether a start failed: the next payment tries again, and fails closed until it succeeds."""
+        return task.cancelled() or task.exception() is not None
 
     async def _start(self) -> None:
         await self._check()
