@@ -1,8 +1,10 @@
-"""RFC 6962 / RFC 9162 Merkle tree over the trail's events.
+"""RFC 6962 / RFC 9162 Merkle tree over the trail's events: grow it, prove with it, verify what others prove.
 
 Nodes have no table of their own. The row of leaf i stores, one after another, the hashes of every complete subtree that
 ends at that leaf, the leaf hash first: node (level, index) is found in row `((index + 1) << level) - 1` at byte
-`32 * level`. A proof therefore needs about log2(n) point reads.
+`32 * level`. A proof therefore needs about log2(n) point reads, each of another row.
+
+Makers and verifiers raise `ProofInvalid`; nothing here is a secret, so nothing compares in constant time.
 """
 
 import hashlib
@@ -13,11 +15,11 @@ HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 
 Read = Callable[[int], bytes]
-"""Returns the stored hashes of a row (leaf index)."""
+"""Returns the stored hashes of a row (leaf index); empty bytes where there is no such row."""
 
 
 class ProofInvalid(Exception):  # noqa: N818  says what the proof is
-    """A proof does not lead from what it starts with to the root."""
+    """A proof does not lead from what it starts with to the root, or the tree has a hole where one is needed."""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -31,14 +33,18 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 class Frontier:
-    """The complete subtrees of a tree, left to right: all that appending needs."""
+    """The complete subtrees of a tree, left to right, at most one of each height: all that appending needs.
 
-    __slots__ = ("_levels", "size")
+    Attributes:
+        size: Number of leaves; the sequence that the next leaf gets.
+    """
 
-    def __init__(self, size: int, levels: list[tuple[int, bytes]]) -> None:
+    __slots__ = ("_nodes", "size")
+
+    def __init__(self, size: int, nodes: list[bytes]) -> None:
         """Use `empty` or `load`."""
         self.size = size
-        self._levels = levels
+        self._nodes = nodes
 
     @classmethod
     def empty(cls) -> "Frontier":
@@ -47,29 +53,39 @@ class Frontier:
 
     @classmethod
     def load(cls, size: int, read: Read) -> "Frontier":
-        """Return the frontier of the first `size` leaves."""
-        return cls(size, [(level, node_at(level, index, read)) for level, index in _cover(0, size)])
+        """Return the frontier of the first `size` leaves: one read for each one bit of `size`.
+
+        Raises:
+            ProofInvalid: When a hash is not stored, or the size is below zero.
+        """
+        return cls(size, _nodes(0, _checked(size), read))
 
     def append(self, leaf: bytes) -> bytes:
-        """Add a leaf hash; return the hashes to store in its row."""
-        index, level, node, stored = self.size, 0, leaf, [leaf]
+        """Add a leaf hash; return the hashes to store in its row, `32 * (trailing one bits of the index + 1)` bytes.
+
+        Amortised one hash for each leaf. The leaf's length is the caller's promise (`leaf_hash`): this is the hot path.
+        """
+        index = self.size
+        self.size = index + 1
+        node = stored = leaf
         while index & 1:
-            _, left = self._levels.pop()
+            node = hashlib.sha256(b"\x01" + self._nodes.pop() + node).digest()
+            stored += node
             index >>= 1
-            level += 1
-            node = node_hash(left, node)
-            stored.append(node)
-        self._levels.append((level, node))
-        self.size += 1
-        return b"".join(stored)
+        self._nodes.append(node)
+        return stored
 
     def root(self) -> bytes:
-        """Return the root of the tree as it is."""
-        return _fold([node for _, node in self._levels])
+        """Return the root of the tree as it is; `EMPTY_ROOT` of the empty one."""
+        return _fold(self._nodes)
 
 
 def node_at(level: int, index: int, read: Read) -> bytes:
-    """Return the hash of a complete subtree."""
+    """Return the hash of a complete subtree of `1 << level` leaves: one read.
+
+    Raises:
+        ProofInvalid: When it is not stored.
+    """
     found = read(((index + 1) << level) - 1)[HASH_BYTES * level : HASH_BYTES * (level + 1)]
     if len(found) != HASH_BYTES:
         message = f"the hash of level {level}, index {index} is not stored"
@@ -78,15 +94,21 @@ def node_at(level: int, index: int, read: Read) -> bytes:
 
 
 def root_at(size: int, read: Read) -> bytes:
-    """Return the root of the first `size` leaves."""
-    return _subtree(0, size, read)
+    """Return the root of the first `size` leaves, `EMPTY_ROOT` of none: one read for each one bit of `size`.
+
+    Raises:
+        ProofInvalid: When a hash is not stored, or the size is below zero.
+    """
+    return _fold(_nodes(0, _checked(size), read))
 
 
 def inclusion_proof(index: int, size: int, read: Read) -> tuple[bytes, ...]:
     """Return the audit path of a leaf in the tree of `size` leaves (RFC 9162 section 2.1.3.1), lowest first.
 
+    At most log2(size) hashes, from about as many reads, and once the reads of the right edge's subtrees.
+
     Raises:
-        ProofInvalid: When the leaf is not in that tree.
+        ProofInvalid: When the leaf is not in that tree, or a hash is not stored.
     """
     if not 0 <= index < size:
         message = f"leaf {index} is not in a tree of {size}"
@@ -107,8 +129,10 @@ def inclusion_proof(index: int, size: int, read: Read) -> tuple[bytes, ...]:
 def consistency_proof(size1: int, size2: int, read: Read) -> tuple[bytes, ...]:
     """Return the proof that the first tree is a prefix of the second (RFC 9162 section 2.1.4.1).
 
+    Empty when the sizes are equal. Size 0 is refused: the empty tree is a prefix of every tree, which proves nothing.
+
     Raises:
-        ProofInvalid: Unless 0 < size1 <= size2.
+        ProofInvalid: Unless 0 < size1 <= size2, or when a hash is not stored.
     """
     if not 0 < size1 <= size2:
         message = f"no consistency proof leads from {size1} to {size2} leaves"
@@ -131,8 +155,14 @@ def consistency_proof(size1: int, size2: int, read: Read) -> tuple[bytes, ...]:
 def verify_inclusion(*, index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> None:
     """Verify that the leaf hash stands at `index` in the tree of `size` leaves (RFC 9162 section 2.1.3.2).
 
+    The proof binds `size` only together with `root`: take both from one signed checkpoint.
+
+    Args:
+        leaf: The leaf's hash, 32 bytes, never its text.
+        proof: Lowest sibling first.
+
     Raises:
-        ProofInvalid: When it does not.
+        ProofInvalid: When it does not, or when the proof is malformed.
     """
     if not 0 <= index < size or not _are_hashes(leaf, root, *proof):
         raise ProofInvalid("the inclusion proof is malformed")
@@ -168,6 +198,7 @@ def verify_consistency(*, size1: int, size2: int, root1: bytes, root2: bytes, pr
 
 
 def _walk(size1: int, size2: int, path: list[bytes]) -> tuple[bytes, bytes]:
+    """Return the two roots that a path leads to (RFC 9162 section 2.1.4.2, steps 3 to 6)."""
     fn, sn = size1 - 1, size2 - 1
     while fn & 1:
         fn, sn = fn >> 1, sn >> 1
@@ -213,8 +244,19 @@ def _cover(low: int, high: int) -> Iterator[tuple[int, int]]:
         low += 1 << level
 
 
+def _checked(size: int) -> int:
+    if size < 0:
+        message = f"no tree has {size} leaves"
+        raise ProofInvalid(message)
+    return size
+
+
+def _nodes(low: int, high: int, read: Read) -> list[bytes]:
+    return [node_at(level, index, read) for level, index in _cover(low, high)]
+
+
 def _subtree(low: int, high: int, read: Read) -> bytes:
-    return _fold([node_at(level, index, read) for level, index in _cover(low, high)])
+    return _fold(_nodes(low, high, read))
 
 
 def _fold(nodes: list[bytes]) -> bytes:

@@ -1,126 +1,261 @@
-"""The tree against RFC 6962's own leaves, and against a naive definition for every small size."""
+"""The tree against published roots and proofs, and against the RFC's naive definitions for every small size."""
 
 import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mcp_wallet.core.merkle import (
     EMPTY_ROOT,
+    HASH_BYTES,
     Frontier,
     ProofInvalid,
     consistency_proof,
     inclusion_proof,
     leaf_hash,
+    node_hash,
     root_at,
     verify_consistency,
     verify_inclusion,
 )
 
-LEAVES = [
-    bytes.fromhex(h)
-    for h in (
-        "",
-        "00",
-        "10",
-        "2021",
-        "3031",
-        "40414243",
-        "5051525354555657",
-        "60" + "".join(f"{i:02x}" for i in range(0x61, 0x70)),
-    )
-]
-ROOTS = [
-    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
-    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
-    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
-    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
-    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
-    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
-    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
-]
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "merkle.json").read_text("utf-8"))
 SIZE = 70
+LEAVES = [b"event %d" % i for i in range(SIZE)]
+
+# ------------------------------------------------------------------- RFC 6962 section 2.1, word for word and as slow
 
 
-def build(leaves):
-    frontier, rows, roots = Frontier.empty(), [], [EMPTY_ROOT]
-    for leaf in leaves:
-        rows.append(frontier.append(leaf_hash(leaf)))
-        roots.append(frontier.root())
-    return rows, roots
+def largest_power_below(count: int) -> int:
+    power = 1
+    while power * 2 < count:
+        power *= 2
+    return power
 
 
-def naive_root(leaves):
-    if not leaves:
+@cache
+def naive_root(low: int, high: int) -> bytes:
+    """Return MTH(D[low:high])."""
+    if high == low:
         return hashlib.sha256(b"").digest()
-    if len(leaves) == 1:
-        return hashlib.sha256(b"\x00" + leaves[0]).digest()
-    split = 1
-    while split * 2 < len(leaves):
-        split *= 2
-    return hashlib.sha256(b"\x01" + naive_root(leaves[:split]) + naive_root(leaves[split:])).digest()
+    if high - low == 1:
+        return hashlib.sha256(b"\x00" + LEAVES[low]).digest()
+    middle = low + largest_power_below(high - low)
+    return hashlib.sha256(b"\x01" + naive_root(low, middle) + naive_root(middle, high)).digest()
 
 
-def test_the_roots_of_the_published_leaves_are_the_published_ones():
-    _, roots = build(LEAVES)
-    assert [r.hex() for r in roots[1:]] == ROOTS
+def naive_path(index: int, low: int, high: int) -> tuple[bytes, ...]:
+    """Return PATH(index, D[low:high])."""
+    if high - low == 1:
+        return ()
+    middle = low + largest_power_below(high - low)
+    if index < middle:
+        return (*naive_path(index, low, middle), naive_root(middle, high))
+    return (*naive_path(index, middle, high), naive_root(low, middle))
 
 
-def test_every_leaf_of_every_small_tree_has_a_proof_that_leads_to_its_root():
-    leaves = [bytes([i]) for i in range(SIZE)]
-    rows, roots = build(leaves)
+def naive_subproof(size1: int, low: int, high: int, *, whole: bool) -> tuple[bytes, ...]:
+    """Return SUBPROOF(size1 - low, D[low:high], whole)."""
+    if size1 == high:
+        return () if whole else (naive_root(low, high),)
+    middle = low + largest_power_below(high - low)
+    if size1 <= middle:
+        return (*naive_subproof(size1, low, middle, whole=whole), naive_root(middle, high))
+    return (*naive_subproof(size1, middle, high, whole=False), naive_root(low, middle))
+
+
+# ------------------------------------------------------------------------------------------------------- the vectors
+
+
+def given_bytes(texts: list[str]) -> list[bytes]:
+    return [bytes.fromhex(text[2:]) for text in texts]
+
+
+def shown(hashes: tuple[bytes, ...] | list[bytes]) -> list[str]:
+    return ["0x" + found.hex() for found in hashes]
+
+
+def grown(leaves: list[bytes]) -> tuple[Frontier, list[bytes]]:
+    """Return the frontier after these leaves, and the rows on the way."""
+    frontier = Frontier.empty()
+    return frontier, [frontier.append(leaf_hash(leaf)) for leaf in leaves]
+
+
+def answer(given: dict[str, Any]) -> dict[str, object]:
+    if given["kind"] == "verifyInclusion":
+        leaf, root = given_bytes([given["leaf"], given["root"]])
+        proof = given_bytes(given["proof"])
+        verify_inclusion(index=int(given["index"]), size=int(given["size"]), leaf=leaf, proof=proof, root=root)
+        return {"holds": True}
+    if given["kind"] == "verifyConsistency":
+        root1, root2 = given_bytes([given["root1"], given["root2"]])
+        proof = given_bytes(given["proof"])
+        size1, size2 = int(given["size1"]), int(given["size2"])
+        verify_consistency(size1=size1, size2=size2, root1=root1, root2=root2, proof=proof)
+        return {"holds": True}
+    frontier, rows = grown(given_bytes(given["leaves"]))
+    match given["kind"]:
+        case "root":
+            return {"root": "0x" + frontier.root().hex()}
+        case "rows":
+            return {"rows": shown(rows)}
+        case "proveInclusion":
+            return {"proof": shown(inclusion_proof(int(given["index"]), len(rows), rows.__getitem__))}
+        case "proveConsistency":
+            return {"proof": shown(consistency_proof(int(given["size1"]), len(rows), rows.__getitem__))}
+        case other:
+            pytest.fail(f"unexpected {other!r}")
+
+
+def test_every_vector_has_an_id_of_its_own():
+    assert len({vector["id"] for vector in VECTORS}) == len(VECTORS)
+
+
+@pytest.mark.parametrize("vector", [v for v in VECTORS if "says" not in v["expected"]], ids=lambda v: v["id"])
+def test_the_published_answers_are_ours(vector: dict[str, Any]):
+    assert answer(vector["input"]) == vector["expected"]
+
+
+@pytest.mark.parametrize("vector", [v for v in VECTORS if "says" in v["expected"]], ids=lambda v: v["id"])
+def test_a_false_proof_is_refused_with_its_reason(vector: dict[str, Any]):
+    with pytest.raises(ProofInvalid) as problem:
+        answer(vector["input"])
+    assert vector["expected"]["says"] in str(problem.value)
+    assert "\n" not in str(problem.value)
+
+
+# ------------------------------------------------------------------------------------------------- every small tree
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[bytes]:
+    return grown(LEAVES)[1]
+
+
+def test_leaves_and_nodes_are_hashed_apart():
+    assert leaf_hash(b"\x01" * 64) != node_hash(b"\x01" * HASH_BYTES, b"\x01" * HASH_BYTES)
+
+
+def test_every_small_root_is_the_naive_one(rows: list[bytes]):
+    frontier = Frontier.empty()
+    for size in range(SIZE + 1):
+        assert frontier.size == size
+        assert frontier.root() == root_at(size, rows.__getitem__) == naive_root(0, size)
+        if size < SIZE:
+            assert frontier.append(leaf_hash(LEAVES[size])) == rows[size]
+
+
+def test_a_row_holds_every_complete_subtree_that_ends_at_its_leaf(rows: list[bytes]):
+    for index, row in enumerate(rows):
+        levels = [level for level in range(8) if (index + 1) % (1 << level) == 0]
+        assert row == b"".join(naive_root(index + 1 - (1 << level), index + 1) for level in levels)
+
+
+def test_every_leaf_of_every_small_tree_has_the_naive_proof_and_it_holds(rows: list[bytes]):
     for size in range(1, SIZE + 1):
-        assert roots[size] == naive_root(leaves[:size]) == root_at(size, rows.__getitem__)
         for index in range(size):
             proof = inclusion_proof(index, size, rows.__getitem__)
-            verify_inclusion(index=index, size=size, leaf=leaf_hash(leaves[index]), proof=proof, root=roots[size])
+            assert proof == naive_path(index, 0, size)
+            leaf, root = leaf_hash(LEAVES[index]), naive_root(0, size)
+            verify_inclusion(index=index, size=size, leaf=leaf, proof=proof, root=root)
 
 
-def test_every_small_tree_is_a_prefix_of_every_larger_one_and_only_of_those():
-    rows, roots = build([bytes([i]) for i in range(SIZE)])
+def test_every_small_tree_has_the_naive_proof_to_every_larger_one_and_it_holds(rows: list[bytes]):
     for size2 in range(1, SIZE + 1):
         for size1 in range(1, size2 + 1):
             proof = consistency_proof(size1, size2, rows.__getitem__)
-            verify_consistency(size1=size1, size2=size2, root1=roots[size1], root2=roots[size2], proof=proof)
-            with pytest.raises(ProofInvalid):
-                verify_consistency(size1=size1, size2=size2, root1=leaf_hash(b"?"), root2=roots[size2], proof=proof)
+            assert proof == naive_subproof(size1, 0, size2, whole=True)
+            root1, root2 = naive_root(0, size1), naive_root(0, size2)
+            verify_consistency(size1=size1, size2=size2, root1=root1, root2=root2, proof=proof)
 
 
-def test_an_empty_tree_proves_nothing():
-    with pytest.raises(ProofInvalid):
-        verify_consistency(size1=0, size2=1, root1=EMPTY_ROOT, root2=leaf_hash(b""), proof=())
-    with pytest.raises(ProofInvalid):
-        consistency_proof(0, 1, lambda _: b"")
+def test_a_proof_holds_at_no_other_place_of_its_tree(rows: list[bytes]):
+    for size in range(2, 33):
+        for index in range(size):
+            proof = inclusion_proof(index, size, rows.__getitem__)
+            for other in set(range(size)) - {index}:
+                with pytest.raises(ProofInvalid):
+                    verify_inclusion(
+                        index=other, size=size, leaf=leaf_hash(LEAVES[index]), proof=proof, root=naive_root(0, size)
+                    )
 
 
-@given(st.integers(1, 300), st.data())
-def test_a_changed_proof_is_refused(size, data):
-    rows, roots = build([str(i).encode() for i in range(size)])
-    index = data.draw(st.integers(0, size - 1))
-    proof = list(inclusion_proof(index, size, rows.__getitem__))
-    leaf = leaf_hash(str(index).encode())
-    wrong = data.draw(st.sampled_from(["leaf", "index", "drop", "add", "flip"]))
-    if wrong == "leaf":
-        leaf = leaf_hash(b"another")
-    elif wrong == "index":
-        index = (index + 1) % size if size > 1 else 5
-    elif wrong == "add" or not proof:
-        proof.append(leaf_hash(b"x"))
-    elif wrong == "drop":
-        proof.pop()
-    else:
-        proof[0] = leaf_hash(b"y")
-    with pytest.raises(ProofInvalid):
-        verify_inclusion(index=index, size=size, leaf=leaf, proof=proof, root=roots[size])
+def test_no_small_tree_grew_out_of_one_that_held_something_else(rows: list[bytes]):
+    for size2 in range(1, SIZE + 1):
+        for size1 in range(1, size2 + 1):
+            proof = consistency_proof(size1, size2, rows.__getitem__)
+            for root1, root2 in ((leaf_hash(b"?"), naive_root(0, size2)), (naive_root(0, size1), leaf_hash(b"?"))):
+                with pytest.raises(ProofInvalid):
+                    verify_consistency(size1=size1, size2=size2, root1=root1, root2=root2, proof=proof)
 
 
-@given(st.integers(0, 200), st.integers(1, 60))
-def test_a_loaded_frontier_goes_on_as_if_it_had_never_stopped(size, more):
-    rows, roots = build([str(i).encode() for i in range(size + more)])
-    frontier = Frontier.load(size, rows.__getitem__)
-    assert frontier.root() == roots[size]
-    for i in range(size, size + more):
-        assert frontier.append(leaf_hash(str(i).encode())) == rows[i]
-    assert frontier.root() == roots[size + more]
+# ---------------------------------------------------------------------------------------------------- reads and holes
+
+
+class CountedRows:
+    """A tree too large to build: rows of the right shape, and a note of which were read."""
+
+    def __init__(self) -> None:
+        self.read: list[int] = []
+
+    def __call__(self, sequence: int) -> bytes:
+        self.read.append(sequence)
+        ones = (~sequence & (sequence + 1)).bit_length() - 1
+        return leaf_hash(b"%d" % sequence) * (ones + 1)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1_000_000, (1 << 20) - 1, 1 << 20, (1 << 20) + 1])
+def test_a_proof_reads_as_many_rows_as_the_tree_is_high_and_each_once(size: int):
+    for index in {0, size // 3, size // 2, size - 2, size - 1} & set(range(size)):
+        rows = CountedRows()
+        proof = inclusion_proof(index, size, rows)
+        assert len(proof) <= (size - 1).bit_length()
+        assert len(set(rows.read)) == len(rows.read) <= (size - 1).bit_length() + size.bit_count()
+        assert all(sequence < size for sequence in rows.read)
+        rows = CountedRows()
+        consistency_proof(index + 1, size, rows)
+        assert len(set(rows.read)) == len(rows.read) <= 2 * size.bit_length()
+        assert all(sequence < size for sequence in rows.read)
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 1_000_000])
+def test_a_root_and_a_frontier_read_one_row_for_each_complete_subtree(size: int):
+    for ask in (Frontier.load, root_at):
+        rows = CountedRows()
+        ask(size, rows)
+        assert len(rows.read) == size.bit_count()
+
+
+@pytest.mark.parametrize("hole", [b"", b"\x00" * (HASH_BYTES * 3 - 1)])
+def test_a_hole_in_the_tree_is_named_and_never_hashed_over(rows: list[bytes], hole: bytes):
+    torn = [*rows[:3], hole, *rows[4:]]
+    for ask in (
+        lambda: root_at(6, torn.__getitem__),
+        lambda: Frontier.load(6, torn.__getitem__),
+        lambda: inclusion_proof(5, 6, torn.__getitem__),
+        lambda: consistency_proof(4, 6, [*rows[:5], b""].__getitem__),
+    ):
+        with pytest.raises(ProofInvalid, match=r"level \d, index \d is not stored"):
+            ask()
+
+
+def test_what_no_tree_can_be_asked_is_refused(rows: list[bytes]):
+    for ask in (
+        lambda: root_at(-1, rows.__getitem__),
+        lambda: Frontier.load(-1, rows.__getitem__),
+        lambda: inclusion_proof(-1, 4, rows.__getitem__),
+        lambda: inclusion_proof(4, 4, rows.__getitem__),
+        lambda: inclusion_proof(0, 0, rows.__getitem__),
+        lambda: consistency_proof(0, 4, rows.__getitem__),
+        lambda: consistency_proof(-1, 4, rows.__getitem__),
+        lambda: consistency_proof(5, 4, rows.__getitem__),
+    ):
+        with pytest.raises(ProofInvalid):
+            ask()
+
+
+def test_the_empty_tree_has_the_root_of_nothing():
+    assert Frontier.empty().root() == EMPTY_ROOT == hashlib.sha256(b"").digest()
