@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mcp_wallet.core.errors import OwnerError
@@ -107,9 +108,8 @@ def _parse_json(text: str, name: str) -> Source:
     spaced = text.replace("\t", " ")
     if duplicates:
         return _parse_yaml(spaced, name)
-    return Source(
-        name=name, data=data, problems=(), locate=lambda path, at_key: _place(_compose(spaced, name), path, at_key)
-    )
+    root = cache(lambda: _compose(spaced, name))  # only a problem needs the lines, and then often
+    return Source(name=name, data=data, problems=(), locate=lambda path, at_key: _place(root(), path, at_key))
 
 
 def _parse_yaml(text: str, name: str) -> Source:
