@@ -23,6 +23,9 @@ Data: TypeAlias = "str | int | bool | Decimal | list[Data] | dict[str, Data] | N
 FieldPath: TypeAlias = "tuple[str | int, ...]"
 """Keys and indices from the top; what is not there (a union's tag) is skipped."""
 
+NESTING_MAX: Final = 64
+_BRACKETS: Final = re.compile(r"[][{}]")
+_DEEP_BLOCK: Final = re.compile(r"(?m)^(?: {256}|[ ]*(?:[-?] +){64})")
 SHOWN_CHARACTERS_MAX: Final = 60
 _PROBLEMS_SHOWN_MAX: Final = 100
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,80})")
@@ -66,10 +69,9 @@ def parse_source(text: str, *, name: str) -> Source:
     Raises:
         OwnerError: `POLICY_INVALID` when the text is not YAML or JSON at all.
     """
-    try:
-        return _parse_json(text, name) if name.endswith(".json") else _parse_yaml(text, name)
-    except RecursionError:
-        raise invalid(name, [Problem(line=1, column=1, sentence="the file is nested too deeply")]) from None
+    if _is_nested_too_deeply(text):
+        raise invalid(name, [Problem(line=1, column=1, sentence="the file is nested too deeply")])
+    return _parse_json(text, name) if name.endswith(".json") else _parse_yaml(text, name)
 
 
 def invalid(name: str, problems: Iterable[Problem]) -> OwnerError:
@@ -86,6 +88,19 @@ def shown(value: object) -> str:
     text = str(value)
     cut = text if len(text) <= SHOWN_CHARACTERS_MAX else text[:SHOWN_CHARACTERS_MAX] + "…"
     return "`" + "".join(c if c.isprintable() else "?" for c in cut) + "`"
+
+
+def _is_nested_too_deeply(text: str) -> bool:
+    """Return whether a recursive parser would go deeper than any policy does.
+
+    Decided before parsing: not every interpreter that runs us stops a recursion in time.
+    """
+    depth = 0
+    for bracket in _BRACKETS.findall(text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > NESTING_MAX:
+            return True
+    return _DEEP_BLOCK.search(text) is not None
 
 
 def _parse_json(text: str, name: str) -> Source:
