@@ -1,12 +1,5 @@
-"""Untrusted text as people may see it: nothing in it hides, moves the cursor or forges a line."""
+"""Untrusted text as people may see it; written in contract, because doors outside this package show it too."""
 
-import unicodedata
-from typing import Final
+from mcp_wallet.contract.wording import visible
 
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-
-
-def visible(text: str, characters_max: int) -> str:
-    """Return the text with hidden characters (control, format, surrogate, separator) shown as U+FFFD, and cut."""
-    shown = "".join("\ufffd" if unicodedata.category(c) in _HIDDEN else c for c in text[:characters_max])
-    return shown if len(text) <= characters_max else shown + "…"
+__all__ = ["visible"]
