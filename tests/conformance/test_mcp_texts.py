@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_wallet.doors.visible import visible
 from mcp_wallet.doors.mcp.logs import OneLine
 from mcp_wallet.doors.mcp.stdio import WakeableLines, mended
+from mcp_wallet.doors.visible import visible
 
 SECRET = "sk-live-0123456789"
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mcp_wallet.core.canonical import canonical_bytes, domain_hash
 
 keys = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)
-text = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
+text = st.text(st.characters(codec="utf-8"), max_size=30)
 leaves = st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | text
 documents = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=5), max_leaves=25
