@@ -69,7 +69,12 @@ class RunningNode:
         key = PrivateKey(bytes.fromhex(OWNER.private_key[2:]))
         signature = key.sign_recoverable(signing_hash(unsigned), hasher=None)
         r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
-        self.rpc("eth_sendRawTransaction", "0x" + assemble_signed(unsigned, signature[64], r, s).hex())
+        self.wait_for(self.rpc("eth_sendRawTransaction", "0x" + assemble_signed(unsigned, signature[64], r, s).hex()))
+
+    def wait_for(self, transaction_hash: str) -> None:
+        """Wait until it is mined: anvil answers before its block is there."""
+        while self.rpc("eth_getTransactionReceipt", transaction_hash) is None:
+            pass
 
 
 @contextmanager
@@ -79,8 +84,10 @@ def running_devnet() -> Iterator[RunningNode]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdin is not None
-        yield RunningNode("devnet", json.loads(process.stdout.readline())["url"])
-        process.stdin.close()
+        try:
+            yield RunningNode("devnet", json.loads(process.stdout.readline())["url"])
+        finally:
+            process.stdin.close()
 
 
 @contextmanager
@@ -92,11 +99,15 @@ def running_anvil(binary: Path) -> Iterator[RunningNode]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         listening = next(line for line in process.stdout if line.startswith("Listening on "))
-        node = RunningNode("anvil", "http://" + listening.split()[-1])
-        creation = {"from": OWNER.address, "data": "0x" + creation_code().hex(), "gas": hex(5_000_000)}
         # It names every call on stdout, and would stop at a full pipe.
-        threading.Thread(target=deque, args=(process.stdout, 0), daemon=True).start()
-        node.rpc("eth_sendTransaction", creation)
-        node.as_owner(mint_call(KEY.address, DEV_USDC_SUPPLY_UNITS))
-        yield node
-        process.terminate()
+        reading = threading.Thread(target=deque, args=(process.stdout, 0))
+        reading.start()
+        try:
+            node = RunningNode("anvil", "http://" + listening.split()[-1])
+            creation = {"from": OWNER.address, "data": "0x" + creation_code().hex(), "gas": hex(5_000_000)}
+            node.wait_for(node.rpc("eth_sendTransaction", creation))
+            node.as_owner(mint_call(KEY.address, DEV_USDC_SUPPLY_UNITS))
+            yield node
+        finally:
+            process.terminate()
+            reading.join()

@@ -21,8 +21,10 @@ def steered(node: RunningNode) -> Iterator[RunningNode]:
     command = [sys.executable, "-m", "tests.node.faultproxy", node.url, "--fault", "hold"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield RunningNode("proxy", process.stdout.readline().strip())
-        process.terminate()
+        try:
+            yield RunningNode("proxy", process.stdout.readline().strip())
+        finally:
+            process.terminate()
 
 
 def send(proxy: RunningNode, raw: str = "0x02") -> Any:
