@@ -36,7 +36,7 @@ def parse_amount(value: object, *, decimals: int, unit: str) -> int:
             f'`{text[:40]}` is not a plain decimal amount: send digits with a point, such as "12.50" {unit}, '
             "without sign, exponent, comma, space or symbol"
         )
-    whole, places = match.group(1), match.group(2) or ""
+    whole, places = match.groups("")
     if len(places) > decimals:
         raise _invalid(
             f"`{text[:40]}` has {len(places)} decimal places, {unit} has {decimals}: send at most {decimals}"

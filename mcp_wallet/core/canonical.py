@@ -33,4 +33,4 @@ def canonical_bytes(document: Json) -> bytes:
 
 def domain_hash(domain: str, document: Json) -> str:
     r"""Return `"sha256:" + hex(sha256(domain + "\n" + JCS(document)))`."""
-    return "sha256:" + hashlib.sha256(domain.encode("ascii") + b"\n" + canonical_bytes(document)).hexdigest()
+    return "sha256:" + hashlib.sha256(f"{domain}\n".encode() + canonical_bytes(document)).hexdigest()

@@ -40,6 +40,7 @@ class CompiledPolicy:
         new_recipient_hold_ms: From the time the recipient was listed; 0 when there is none.
         not_before_ms: First moment of validity; None when open.
         expires_at_ms: First moment after validity; None when open.
+        is_timed: Whether validity, cooldown or hold has anything to say.
         approval_ttl_ms: How long people have to answer: the shortest `ttl` of the approval rules.
         pending_max: Payments of one agent that may wait for approval.
         fee_caps: Per chain, most wei of fees for one transaction and for 24 hours.
@@ -58,6 +59,7 @@ class CompiledPolicy:
     new_recipient_hold_ms: int
     not_before_ms: int | None
     expires_at_ms: int | None
+    is_timed: bool
     approval_ttl_ms: int
     pending_max: int
     fee_caps: Mapping[ChainId, tuple[int, int]]
@@ -155,6 +157,7 @@ def _compile(document: Mapping[str, Json], *, version: str, settings: Settings) 
         new_recipient_hold_ms=number_at(document, "newRecipientHold") or 0,
         not_before_ms=number_at(validity, "notBefore"),
         expires_at_ms=number_at(validity, "expiresAt"),
+        is_timed=bool(validity) or "cooldown" in document or "newRecipientHold" in document,
         approval_ttl_ms=_approval_ttl_ms(as_items(document["rules"])),
         pending_max=settings.pending_max,
         fee_caps={c: (s.max_fee_wei, s.max_fee_per_day_wei) for c, s in settings.chains.items()},

@@ -21,13 +21,10 @@ NATIVE: Final = "/slip44:"
 
 def engine_reasons(counters: Counters, facts: Facts, *, chain: str, now_ms: int) -> tuple[Reason, ...]:
     """Return what stops every payment: a halt, a ledger behind its account, a clock that cannot be believed."""
-    behind_ms = counters.last_event_ms - counters.wall_ms
-    if not counters.halted and behind_ms <= CLOCK_CLAMP_MS and not facts.source:
-        return ()
     reasons = []
     if counters.halted:
         reasons.append(Reason(code=ReasonCode(counters.halted)))
-    if behind_ms > CLOCK_CLAMP_MS:
+    if counters.last_event_ms - counters.wall_ms > CLOCK_CLAMP_MS:
         reasons.append(_clock(counters.wall_ms, counters.last_event_ms))
     if not facts.source:
         return tuple(reasons)

@@ -65,7 +65,7 @@ def parse_address(text: str) -> Address:
         )
     lower = Address(text.lower())
     digits = text[2:]
-    if text not in (lower, "0x" + digits.upper()) and text != checksum_address(lower):
+    if text != lower and digits != digits.upper() and text != checksum_address(lower):
         raise CallerError(
             ReasonCode.RECIPIENT_INVALID,
             f"`{text}` has a wrong EIP-55 checksum: at least one character differs from the address that was meant.",

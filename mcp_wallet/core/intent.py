@@ -92,21 +92,24 @@ class PaymentDraft(NamedTuple):
 
     def intent(self, intent_id: str) -> "PaymentIntent":
         """Return the canonical intent under this id."""
+        org_id, agent_id, operation, chain, asset, sender, to, _, units, reference, _, category, memo, blind, _, _ = (
+            self
+        )
         return PaymentIntent(
             version="1",
-            org_id=self.org_id,
-            agent_id=self.agent_id,
+            org_id=org_id,
+            agent_id=agent_id,
             intent_id=intent_id,
-            operation=self.operation,
-            chain=self.chain.chain_id,
-            asset=self.asset.asset_id,
-            sender=self.sender,
-            to=self.to,
-            amount=str(self.amount_units),
-            reference=self.reference,
-            category=self.category,
-            memo_hash=self.memo_hash,
-            blind=self.blind,
+            operation=operation,
+            chain=chain.chain_id,
+            asset=asset.asset_id,
+            sender=sender,
+            to=to,
+            amount=str(units),
+            reference=reference,
+            category=category,
+            memo_hash=memo,
+            blind=blind,
         )
 
 

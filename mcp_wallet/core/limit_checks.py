@@ -72,8 +72,6 @@ def _counted(limit: Limit, use: WindowUse) -> tuple[int, int]:
 
 def timing_reasons(policy: CompiledPolicy, counters: Counters, now_ms: int) -> tuple[Reason, ...]:
     """Return the refusals of `cooldown` and `newRecipientHold`; each is over at exactly its length."""
-    if not policy.cooldown_ms and not policy.new_recipient_hold_ms:
-        return ()
     reasons = []
     if policy.cooldown_ms and counters.last_payment_ms is not None:
         elapsed_ms = now_ms - counters.last_payment_ms

@@ -4,7 +4,7 @@ Nothing is allowed by default. Error > freeze > deny > limits > approval > allow
 reported, the decision follows the highest. What cannot be evaluated denies.
 """
 
-from collections.abc import Mapping
+from typing import Final
 
 from mcp_wallet.core.approval import APPROVAL_MS, Approval
 from mcp_wallet.core.compile import CompiledPolicy
@@ -18,7 +18,25 @@ from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.rule_checks import admitting_rule, approval_reasons, denying_reasons, refusal_reasons
 
-_NOTHING: Mapping[str, int] = {}
+_DENY_RANK: Final = 2
+_RANK: Final = (
+    dict.fromkeys((ReasonCode.ENGINE_ERROR, ReasonCode.CLOCK_UNTRUSTED, ReasonCode.ROLLBACK_DETECTED), 0)
+    | {ReasonCode.FROZEN: 1}
+    | dict.fromkeys(
+        (
+            ReasonCode.WINDOW_LIMIT_EXCEEDED,
+            ReasonCode.COUNT_LIMIT_EXCEEDED,
+            ReasonCode.DISTINCT_LIMIT_EXCEEDED,
+            ReasonCode.COOLDOWN,
+            ReasonCode.NEW_RECIPIENT_HOLD,
+            ReasonCode.INSUFFICIENT_FUNDS,
+            ReasonCode.FEE_CAP_EXCEEDED,
+            ReasonCode.SIMULATION_REVERTED,
+        ),
+        3,
+    )
+)
+"""Error, freeze, deny, limits; approvals come after all of them."""
 
 
 def decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, facts: Facts, now_ms: int) -> Decision:
@@ -35,8 +53,19 @@ def decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, fa
         return _decide(policy, intent, counters, facts, now_ms)
     except Exception as error:  # noqa: BLE001  a rule that cannot be evaluated must deny, whatever kept it from it
         # The one place in core that catches everything: to let an accident pass here would be to skip a rule.
-        reason = Reason(code=ReasonCode.ENGINE_ERROR, observed=type(error).__name__)
-        return _decision(policy, counters, facts, now_ms, Outcome.DENY, (reason,), _NOTHING, _NOTHING)
+        return Decision(
+            outcome=Outcome.DENY,
+            reasons=(Reason(code=ReasonCode.ENGINE_ERROR, observed=type(error).__name__),),
+            counters=counters,
+            facts=facts,
+            policy_id=policy.policy_id,
+            policy_version=policy.version,
+            policy_hash=policy.hash,
+            settings_hash=policy.settings_hash,
+            now_ms=now_ms,
+            limits={},
+            remaining={},
+        )
 
 
 def approval_for(
@@ -90,37 +119,67 @@ def _decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, f
     standing = standing_of(limits, counters.uses, asset=asset, units=units)
     rule = admitting_rule(bucket, intent, units)
     approvals = approval_reasons(bucket, intent, units) if bucket.approval.items else ()
-    refusals = engine_reasons(counters, facts, chain=intent.chain, now_ms=now_ms)
-    refusals += _standing_refusals(policy, intent, counters, now_ms)
+    refusals = standing.reasons
+    if _is_unusual(policy, counters, facts):
+        refusals += _unusual_refusals(policy, intent, counters, facts, now_ms)
     if rule is None:
         refusals += refusal_reasons(policy, bucket, _payment(intent, units, now_ms))
     if bucket.deny.items:
         refusals += denying_reasons(bucket, intent, units)
-    refusals += standing.reasons + timing_reasons(policy, counters, now_ms)
-    refusals += chain_reasons(policy, intent, counters, facts)
     if approvals and not refusals and counters.pending >= policy.pending_max:
         refusals = (_too_many_pending(policy, counters),)
+    remaining = standing.remaining
     if refusals or rule is None:
-        reasons = refusals + approvals
-        before = remaining_before(limits, counters.uses, asset=asset)
-        return _decision(policy, counters, facts, now_ms, Outcome.DENY, reasons, standing.maxima, before)
-    outcome = Outcome.REQUIRE_APPROVAL if approvals else Outcome.ALLOW
-    reasons = approvals or (rule.admits,)
-    return _decision(policy, counters, facts, now_ms, outcome, reasons, standing.maxima, standing.remaining)
+        outcome, reasons = Outcome.DENY, (*sorted(refusals, key=_rank), *approvals)
+        remaining = remaining_before(limits, counters.uses, asset=asset)
+    elif approvals:
+        outcome, reasons = Outcome.REQUIRE_APPROVAL, approvals
+    else:
+        outcome, reasons = Outcome.ALLOW, (rule.admits,)
+    return Decision(
+        outcome=outcome,
+        reasons=reasons[:REASONS_MAX],
+        counters=counters,
+        facts=facts,
+        policy_id=policy.policy_id,
+        policy_version=policy.version,
+        policy_hash=policy.hash,
+        settings_hash=policy.settings_hash,
+        now_ms=now_ms,
+        limits=standing.maxima,
+        remaining=remaining,
+    )
 
 
-def _standing_refusals(
-    policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, now_ms: int
+def _is_unusual(policy: CompiledPolicy, counters: Counters, facts: Facts) -> bool:
+    """Return whether anything but rules and limits has a say: most previews need to ask nothing else."""
+    return bool(
+        facts.source
+        or policy.is_timed
+        or counters.last_event_ms > counters.wall_ms
+        or counters.frozen_by
+        or counters.duplicate
+        or counters.imitates
+        or counters.halted
+    )
+
+
+def _unusual_refusals(
+    policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, facts: Facts, now_ms: int
 ) -> tuple[Reason, ...]:
-    """Return what refuses before any rule is looked at: freezes, validity, guards; on most payments nothing."""
-    reasons: tuple[Reason, ...] = ()
-    if counters.frozen_by:
-        reasons += tuple(Reason(code=ReasonCode.FROZEN, observed=kind) for kind in counters.frozen_by)
-    if policy.not_before_ms is not None or policy.expires_at_ms is not None:
-        reasons += _validity_reasons(policy, now_ms)
-    if counters.duplicate or counters.imitates:
-        reasons += _guard_reasons(policy, intent.to, counters)
-    return reasons
+    """Return what clock, freezes, validity, guards, cooldown, hold and chain refuse."""
+    return (
+        *engine_reasons(counters, facts, chain=intent.chain, now_ms=now_ms),
+        *(Reason(code=ReasonCode.FROZEN, observed=kind) for kind in counters.frozen_by),
+        *_validity_reasons(policy, now_ms),
+        *_guard_reasons(policy, intent.to, counters),
+        *timing_reasons(policy, counters, now_ms),
+        *chain_reasons(policy, intent, counters, facts),
+    )
+
+
+def _rank(reason: Reason) -> int:
+    return _RANK.get(reason.code, _DENY_RANK)
 
 
 def _validity_reasons(policy: CompiledPolicy, now_ms: int) -> tuple[Reason, ...]:
@@ -161,29 +220,4 @@ def _payment(intent: PaymentIntent, units: int, now_ms: int) -> Payment:
         category=intent.category,
         amount_units=units,
         at_ms=now_ms,
-    )
-
-
-def _decision(  # noqa: PLR0917  private, the parts in the order of the decision's own fields
-    policy: CompiledPolicy,
-    counters: Counters,
-    facts: Facts,
-    now_ms: int,
-    outcome: Outcome,
-    reasons: tuple[Reason, ...],
-    limits: Mapping[str, int],
-    remaining: Mapping[str, int],
-) -> Decision:
-    return Decision(
-        outcome=outcome,
-        reasons=reasons[:REASONS_MAX],
-        counters=counters,
-        facts=facts,
-        policy_id=policy.policy_id,
-        policy_version=policy.version,
-        policy_hash=policy.hash,
-        settings_hash=policy.settings_hash,
-        now_ms=now_ms,
-        limits=limits,
-        remaining=remaining,
     )
