@@ -34,6 +34,13 @@ PROMISES: Final[tuple[Promise, ...]] = (
     Promise("bytes-are-the-payment", "Bytes that differ from the approved payment are never signed.", "README"),
     Promise("no-overspend", "Held plus confirmed never exceeds a limit, over any number of processes.", "README"),
     Promise("duplicate-reference", "A reference is paid once.", "docs/threat-model.md"),
+    Promise("default-deny", "What no allow rule admits is denied, whoever would approve it.", "docs/threat-model.md"),
+    Promise(
+        "deny-wins", "A matching deny rule denies, in any order of rules.", "docs/threat-model.md"
+    ),
+    Promise("tightening-never-opens", "A stricter policy never lets more through.", "docs/threat-model.md"),
+    Promise("fail-closed", "What cannot be evaluated is denied.", "docs/threat-model.md"),
+    Promise("second-gate", "A second gate, written independently, decides the same.", "docs/adr/0002"),
     Promise("kill-switch", "No payment that begins after `kill` returned proceeds, in any process.", "README"),
 )
 

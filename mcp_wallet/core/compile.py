@@ -8,20 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mcp_wallet.core.canonical import Json, canonical_bytes
-from mcp_wallet.core.decision import Reason
-from mcp_wallet.core.document import as_items, as_mapping, as_text, as_texts, number_at
+from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.document import as_items, as_mapping, as_text, number_at
 from mcp_wallet.core.errors import OwnerError
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.matching import Matcher, Payment
 from mcp_wallet.core.payees import AddressBook
 from mcp_wallet.core.policy_commitment import committed_hash, list_commitments
+from mcp_wallet.core.policy_document import read_limits, read_lists, read_rules
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.rule_index import ALLOW, Bucket, Rule, Scope, bucket_of, scope_of
 from mcp_wallet.core.settings import Settings
-from mcp_wallet.core.windows import Limit, Rolling
+from mcp_wallet.core.windows import Limit
 
-UNITS_MAX: Final = (1 << 256) - 1
 APPROVAL_TTL_MS: Final = 3_600_000
 """How long people have to answer when a policy does not say."""
 
@@ -134,12 +133,8 @@ def compile_policy(document: Json, *, version: str, settings: Settings) -> Compi
 
 
 def _compile(document: Mapping[str, Json], *, version: str, settings: Settings) -> CompiledPolicy:
-    lists = {
-        name: frozenset(Address(a) for a in as_texts(found)) for name, found in as_mapping(document["lists"]).items()
-    }
-    commitments = list_commitments(document)
-    rules = tuple(_rule(as_mapping(r), i, lists) for i, r in enumerate(as_items(document["rules"])))
-    limits = tuple(_limit(as_mapping(x), i, lists, commitments) for i, x in enumerate(as_items(document["limits"])))
+    lists, commitments = read_lists(document), list_commitments(document)
+    rules, limits = read_rules(document, lists), read_limits(document, lists, commitments)
     allowing = [r.matcher for r in rules if r.effect == ALLOW]
     matchers = [r.matcher for r in rules] + [limit.matcher for limit in limits]
     validity = as_mapping(document["validity"])
@@ -183,72 +178,6 @@ def _chains(allowing: list[Matcher], settings: Settings) -> tuple[ChainId, ...]:
     }
     reached = settings.chains or possible
     return tuple(c.chain_id for c in settings.registry.chains if c.chain_id in possible and c.chain_id in reached)
-
-
-def _rule(rule: Mapping[str, Json], index: int, lists: Mapping[str, frozenset[Address]]) -> Rule:
-    bounds = {
-        AssetId(asset): (number_at(as_mapping(b), "min") or 0, int(as_text(as_mapping(b)["max"])))
-        for asset, b in as_mapping(rule.get("perTransaction", {})).items()
-    }
-    rule_id, pointer = as_text(rule["id"]), f"/rules/{index}"
-    return Rule(
-        rule_id=rule_id,
-        effect=as_text(rule["effect"]),
-        pointer=pointer,
-        matcher=_matcher(as_mapping(rule["match"]), lists),
-        bounds=bounds,
-        admits=Reason(code=ReasonCode.OK, rule=rule_id, pointer=pointer),
-    )
-
-
-def _limit(
-    limit: Mapping[str, Json], index: int, lists: Mapping[str, frozenset[Address]], commitments: Mapping[str, Json]
-) -> Limit:
-    match = as_mapping(limit["match"])
-    window = Rolling(int(as_text(as_mapping(limit["window"])["rolling"])))
-    maxima = limit.get("maxAmount")
-    group_by = tuple(as_texts(limit["groupBy"]))
-    recipients = match.get("recipients")
-    named = commitments[as_text(recipients["list"])] if isinstance(recipients, Mapping) else recipients
-    identity: Json = {"match": {**match, "recipients": named}, "window": window.name, "groupBy": group_by}
-    return Limit(
-        limit_id=as_text(limit["id"]),
-        pointer=f"/limits/{index}",
-        key=canonical_bytes(identity).decode(),
-        matcher=_matcher(match, lists),
-        window=window,
-        group_by=group_by,
-        max_units_by_asset=None if maxima is None else {a: int(as_text(u)) for a, u in as_mapping(maxima).items()},
-        max_count=number_at(limit, "maxCount"),
-        max_distinct_recipients=number_at(limit, "maxDistinctRecipients"),
-    )
-
-
-def _matcher(match: Mapping[str, Json], lists: Mapping[str, frozenset[Address]]) -> Matcher:
-    names = {part: frozenset(as_texts(match[part])) for part in ("agents", "operations", "categories") if part in match}
-    amounts = match.get("amount")
-    return Matcher(
-        agents=names.get("agents"),
-        operations=names.get("operations"),
-        chains=frozenset(ChainId(c) for c in as_texts(match["chains"])) if "chains" in match else None,
-        assets=frozenset(AssetId(a) for a in as_texts(match["assets"])) if "assets" in match else None,
-        recipients=_recipients(match["recipients"], lists) if "recipients" in match else None,
-        categories=names.get("categories"),
-        amounts=None
-        if amounts is None
-        else {AssetId(a): _bounds(as_mapping(b)) for a, b in as_mapping(amounts).items()},
-    )
-
-
-def _recipients(value: Json, lists: Mapping[str, frozenset[Address]]) -> frozenset[Address]:
-    if isinstance(value, Mapping):
-        return lists[as_text(value["list"])]
-    return frozenset(Address(a) for a in as_texts(value))
-
-
-def _bounds(bounds: Mapping[str, Json]) -> tuple[int, int]:
-    high = number_at(bounds, "max")
-    return number_at(bounds, "min") or 0, UNITS_MAX if high is None else high
 
 
 def _malformed() -> OwnerError:

@@ -6,7 +6,7 @@ what was written: an integer is an int, anything with a fraction or exponent a `
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -244,8 +244,3 @@ def _child(node: "Node | None", part: str | int) -> "tuple[Node, Node] | None":
         if isinstance(pair, tuple) and pair[0].value == part:
             return pair[0], pair[1]
     return None
-
-
-def as_data_mapping(value: Data) -> Mapping[str, Data]:
-    """Return the value when it is an object, else an empty one."""
-    return value if isinstance(value, dict) else {}

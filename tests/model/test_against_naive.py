@@ -20,6 +20,7 @@ from mcp_wallet.core.settings import ChainSettings, Settings
 from mcp_wallet.core.windows import Windows
 from tests.model.generator import ASSETS, BASE, BOOK, LOCAL, NOW_MS, REGISTRY, Generator, Source
 from tests.model.naive_gate import Answer, NaiveGate, Past, World
+from tests.promises import promise
 
 T = TypeVar("T")
 
@@ -165,6 +166,7 @@ def intent_of(payment: Payment) -> PaymentIntent:
     )
 
 
+@promise("second-gate")
 def test_both_gates_agree_on_every_generated_payment():
     seed = 20_261_123 if os.environ.get("CI") else secrets.randbits(32)
     random, cases, unloadable, outcomes = Random(seed), 0, 0, dict.fromkeys(Outcome, 0)

@@ -16,6 +16,7 @@ from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.windows import Windows
 from tests.model.generator import ASSETS, BOB, NOW_MS, Generator, Shape, Source
 from tests.model.test_against_naive import compiled, intent_of
+from tests.promises import promise
 
 OPENNESS = {Outcome.DENY: 0, Outcome.REQUIRE_APPROVAL: 1, Outcome.ALLOW: 2}
 USDC = ASSETS[2]
@@ -65,6 +66,7 @@ def told(decision: Decision) -> tuple[Outcome, frozenset[tuple[str, str]]]:
     return decision.outcome, frozenset((str(r.code), r.rule) for r in decision.reasons)
 
 
+@promise("default-deny")
 @many
 @given(random=seeds)
 def test_without_an_allow_rule_everything_is_denied(random: Random):
@@ -75,6 +77,7 @@ def test_without_an_allow_rule_everything_is_denied(random: Random):
     assert ReasonCode.NO_MATCHING_RULE in decision.codes
 
 
+@promise("deny-wins")
 @many
 @given(random=seeds)
 def test_deny_wins_whatever_else_is_written(random: Random):
@@ -86,6 +89,7 @@ def test_deny_wins_whatever_else_is_written(random: Random):
     assert ReasonCode.RULE_DENIED in decision.codes
 
 
+@promise("default-deny")
 @many
 @given(random=seeds)
 def test_approval_never_lifts_a_denial(random: Random):
@@ -97,6 +101,7 @@ def test_approval_never_lifts_a_denial(random: Random):
     assert after.outcome is (Outcome.DENY if before.outcome is Outcome.DENY else Outcome.REQUIRE_APPROVAL)
 
 
+@promise("deny-wins")
 @many
 @given(random=seeds)
 def test_the_order_of_rules_limits_and_lists_never_matters(random: Random):
@@ -120,6 +125,7 @@ def test_saying_a_thing_twice_changes_nothing(random: Random):
     assert (once.outcome, set(once.codes)) == (twice.outcome, set(twice.codes))
 
 
+@promise("tightening-never-opens")
 @many
 @given(random=seeds)
 def test_tightening_never_opens(random: Random):
@@ -185,6 +191,7 @@ def test_a_limit_can_be_spent_to_the_last_unit_and_not_one_further(random: Rando
     assert beyond.codes == (ReasonCode.WINDOW_LIMIT_EXCEEDED,)
 
 
+@promise("fail-closed")
 @given(amount=st.text(max_size=20), chain=st.text(max_size=20), asset=st.text(max_size=20), to=st.text(max_size=50))
 def test_deciding_is_total_and_what_cannot_be_evaluated_is_denied(amount: str, chain: str, asset: str, to: str):
     generator = Generator(Random(7))
