@@ -35,9 +35,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
     Promise("no-overspend", "Held plus confirmed never exceeds a limit, over any number of processes.", "README"),
     Promise("duplicate-reference", "A reference is paid once.", "docs/threat-model.md"),
     Promise("default-deny", "What no allow rule admits is denied, whoever would approve it.", "docs/threat-model.md"),
-    Promise(
-        "deny-wins", "A matching deny rule denies, in any order of rules.", "docs/threat-model.md"
-    ),
+    Promise("deny-wins", "A matching deny rule denies, in any order of rules.", "docs/threat-model.md"),
     Promise("tightening-never-opens", "A stricter policy never lets more through.", "docs/threat-model.md"),
     Promise("fail-closed", "What cannot be evaluated is denied.", "docs/threat-model.md"),
     Promise("second-gate", "A second gate, written independently, decides the same.", "docs/adr/0002"),
