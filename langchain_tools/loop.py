@@ -1,8 +1,8 @@
-"""Where a wallet's calls run: on the event loop where its tools were made, or else on one background loop.
+"""Where a wallet's calls run: async ones where they are, sync ones on one background loop.
 
-An open wallet belongs to one loop, and a sync caller has none. So tools that are made while a loop runs keep to that
-loop, from whatever thread they are called; all others share one loop on a background thread. The one call that cannot
-keep to its loop, a sync one on the very thread that the loop needs, goes to the background loop as well.
+A sync caller has no loop to lend: there is none, or it stands still until the caller has its answer, or a thread pool
+stands between them. An open wallet belongs to one loop, so once a sync call came, all calls go to the background loop.
+The other way round nobody can help: who calls a wallet async, and then sync as well, must start with the sync call.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ ANSWER_SECONDS_MAX: Final = 60
 accepted goes on, whoever has left."""
 
 
-class HomeLoop:
+class WalletLoop:
     """The loop that one wallet's calls run on."""
 
     def __init__(self) -> None:
-        """Take the running loop, if there is one."""
-        self._made_on = _running()
+        """Bind to no loop yet."""
+        self._in_background = False
 
     def call(self, verb: Coroutine[Any, Any, T]) -> T:
         """Return the verb's outcome to a sync caller, whether or not a loop runs on its thread.
@@ -29,21 +29,14 @@ class HomeLoop:
         Raises:
             TimeoutError: No answer within 60 s; whether the verb took effect is unknown.
         """
-        home = self._loop()
-        loop = _background_loop() if home is _running() else home
-        return asyncio.run_coroutine_threadsafe(verb, loop).result(ANSWER_SECONDS_MAX)
+        self._in_background = True
+        return asyncio.run_coroutine_threadsafe(verb, _background_loop()).result(ANSWER_SECONDS_MAX)
 
     async def acall(self, verb: Coroutine[Any, Any, T]) -> T:
         """Return the verb's outcome to a caller on any loop."""
-        home = self._loop()
-        if home is _running():
+        if not self._in_background:
             return await verb
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(verb, home))
-
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        """Return the home loop; one that has ended is no home any more."""
-        made_on = self._made_on
-        return made_on if made_on is not None and made_on.is_running() else _background_loop()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(verb, _background_loop()))
 
 
 class _Background:
@@ -66,10 +59,3 @@ def _background_loop() -> asyncio.AbstractEventLoop:
         if _background is None or not _background.thread.is_alive():
             _background = _Background()
         return _background.loop
-
-
-def _running() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

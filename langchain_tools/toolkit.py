@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from langchain_core.tools import BaseTool, BaseToolkit
-from pydantic import ConfigDict, Field, SkipValidation
+from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
+from langchain_tools.loop import WalletLoop
 from langchain_tools.tools import (
     CheckBudgetTool,
     GetPaymentTool,
@@ -32,8 +33,8 @@ _CLASSES: Final[Mapping[str, type[WalletTool]]] = {
 class WalletToolkit(BaseToolkit):
     """The tools of one agent's wallet.
 
-    Make it where the wallet was opened: its calls keep to the event loop that runs there, and to a background loop
-    where none does.
+    Sync and async calls both work, in a running event loop as well. A program that makes both begins with a sync one:
+    see `langchain_tools.loop`.
 
     Args:
         wallet: The agent's desk: anything with the six verbs of `mcp_wallet.contract.desk.Desk`.
@@ -44,6 +45,7 @@ class WalletToolkit(BaseToolkit):
 
     wallet: SkipValidation[Desk] = Field(exclude=True, repr=False)
     read_only: bool = False
+    _loop: WalletLoop = PrivateAttr(default_factory=WalletLoop)
 
     def __init__(self, wallet: Desk, *, read_only: bool = False) -> None:
         """Take the wallet; nothing is asked of it yet."""
@@ -52,4 +54,4 @@ class WalletToolkit(BaseToolkit):
     def get_tools(self) -> list[BaseTool]:
         """Return the tools, new ones at each call."""
         chosen = select_tools(toolsets=frozenset(TOOLSETS), read_only=self.read_only)
-        return [_CLASSES[tool.name](self.wallet) for tool in chosen]
+        return [_CLASSES[tool.name](self.wallet, loop=self._loop) for tool in chosen]

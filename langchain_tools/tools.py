@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, ToolException
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation, create_model
 
-from langchain_tools.loop import HomeLoop
+from langchain_tools.loop import WalletLoop
 from mcp_wallet import CallerError, ReasonCode
 from mcp_wallet.contract.arguments import (
     Arguments,
@@ -54,19 +54,23 @@ class WalletTool(BaseTool):
 
     Args:
         wallet: The agent's desk.
+        loop: Shared by all tools of one wallet; a tool that stands alone has its own.
     """
 
     definition: ClassVar[Tool]
 
+    name: str = ""
+    description: str = ""
     wallet: SkipValidation[Desk] = Field(exclude=True, repr=False)
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
-    _home: HomeLoop = PrivateAttr(default_factory=HomeLoop)
+    _loop: WalletLoop = PrivateAttr()
 
-    def __init__(self, wallet: Desk, **options: Any) -> None:
+    def __init__(self, wallet: Desk, *, loop: WalletLoop | None = None, **options: Any) -> None:
         """Take name, description, schema and error handling from the definition, unless an option says otherwise."""
         tool = self.definition
         made = {"name": tool.name, "description": tool.description, "args_schema": tool.input_schema()}
         super().__init__(wallet=wallet, **{**made, "handle_tool_error": True, **options})
+        self._loop = loop or WalletLoop()
 
     def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:  # noqa: ARG002  LangChain's signature
         """Return a model with the schema that a chat model is shown; the values are the wallet's to judge."""
@@ -82,11 +86,11 @@ class WalletTool(BaseTool):
 
     def _run(self, call: Call, config: RunnableConfig) -> Answer:
         with _accidents_told():
-            return self._home.call(self._answer(call._replace(thread_id=_thread_of(config))))
+            return self._loop.call(self._answer(call._replace(thread_id=_thread_of(config))))
 
     async def _arun(self, call: Call, config: RunnableConfig) -> Answer:
         with _accidents_told():
-            return await self._home.acall(self._answer(call._replace(thread_id=_thread_of(config))))
+            return await self._loop.acall(self._answer(call._replace(thread_id=_thread_of(config))))
 
     async def _answer(self, call: Call) -> Answer:
         try:

@@ -198,7 +198,10 @@ class Ledger(Protocol):
         """Return every payment that is reserved, signing, signed, broadcast or unknown, in nonce order."""
 
     async def head(self) -> Head:
-        """Return the trail's newest size and root."""
+        """Return the trail's newest size and root, whoever wrote them."""
+
+    async def settled_head(self) -> Head:
+        """Return size and root of the newest transaction that this process finished or read."""
 
     async def close(self) -> None:
         """Finish what was accepted and release the database."""

@@ -133,7 +133,7 @@ class AgentDesk:
         return viewer, draft
 
     async def _newest(self, record: PaymentRecord) -> PaymentRecord:
-        if record.state is State.DENIED:
+        if record.state in (State.DENIED, State.CONFIRMED):
             return record
         return await self.ledger.payment(agent_id="", payment_id=record.payment_id) or record
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mcp_wallet.core.compile import CompiledPolicy
@@ -10,7 +10,7 @@ from mcp_wallet.core.errors import OutsideError
 from mcp_wallet.core.intent import PaymentDraft
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.payments.settle import Settlement
-from mcp_wallet.ports import Approved, ChainPort, Chains, Denied, Ledger, Replayed
+from mcp_wallet.ports import Approved, ChainPort, Chains, Denied, Ledger, PaymentRecord, Replayed
 
 Progress = Callable[[str], Awaitable[None]]
 DECISIONS_AT_ONCE: Final = 8
@@ -45,10 +45,10 @@ class Pipeline:
             decided = await self.ledger.decide_and_reserve(draft, facts)  # (3) Gate 1, one commit
         if isinstance(decided, Approved):
             await self._tell(progress, "approved: signing and sending")
-            task = self.settlement.start(
-                decided.record
-            )  # (4) Gate 2, key, broadcast, Gate 3: not the caller's to cancel
-            await self._wait(task, progress)
+            # (4) Gate 2, key, broadcast, Gate 3: in a task that is not the caller's to cancel
+            task = self.settlement.start(decided.record)
+            confirmed = await self._wait(task, progress)
+            return replace(decided, record=confirmed) if confirmed is not None else decided
         return decided
 
     def _chain_of(self, draft: PaymentDraft) -> ChainPort:
@@ -61,13 +61,14 @@ class Pipeline:
             )
         return chain
 
-    async def _wait(self, task: asyncio.Task[None], progress: Progress | None) -> None:
-        """Wait for the end as long as an answer may take, saying now and then that the wallet is alive."""
+    async def _wait(self, task: asyncio.Task[PaymentRecord | None], progress: Progress | None) -> PaymentRecord | None:
+        """Return the confirmed payment, waiting as long as an answer may take and saying that the wallet is alive."""
         for _ in range(4):
             done, _pending = await asyncio.wait({task}, timeout=ANSWER_SECONDS / 4)
             if done:
-                return
+                return task.result()
             await self._tell(progress, "sent: waiting for the chain")
+        return None
 
     @staticmethod
     async def _tell(progress: Progress | None, text: str) -> None:

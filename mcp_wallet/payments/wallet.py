@@ -89,8 +89,8 @@ class Wallet:
         )
 
     async def checkpoint(self) -> str:
-        """Return a signed checkpoint over the whole trail as it is now."""
-        return self._notary.note(await self.ledger.head())
+        """Return a signed checkpoint over everything that this process has recorded or read so far."""
+        return self._notary.note(await self.ledger.settled_head())
 
     async def start(self) -> None:
         """Check against the anchors, begin recovery, settlement and anchoring; once, however often it is awaited."""

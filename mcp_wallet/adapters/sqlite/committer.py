@@ -32,6 +32,7 @@ class Committer:
         connection: Opened by `open`, never shared.
         begin: Called after BEGIN with the raw connection, to bring memory up to date.
         forget: Called after a rollback: whatever memory holds may be wrong.
+        settled: Called when memory holds exactly what is committed: after a commit, and before a read.
         writes: Returns how many events were appended so far, to tell whether a refusing operation had written.
     """
 
@@ -42,11 +43,12 @@ class Committer:
         lock_path: Path,
         begin: Callable[[Raw], None],
         forget: Callable[[], None],
+        settled: Callable[[], None],
         writes: Callable[[], int],
     ) -> None:
         """Take the parts; nothing runs until the first call."""
         self._connection = connection
-        self._begin, self._forget, self._writes = begin, forget, writes
+        self._begin, self._forget, self._writes, self._settled = begin, forget, writes, settled
         self._lock_file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._queue: list[tuple[Operation, asyncio.Future[Any]]] = []
         self._drain: asyncio.Task[None] | None = None
@@ -58,7 +60,7 @@ class Committer:
         self._queue.append((operation, future))
         if self._drain is None or self._drain.done():
             self._drain = asyncio.create_task(self._drain_queue())
-        return await asyncio.shield(future)
+        return await future  # a caller that is cancelled cancels its future, never the operation
 
     async def read(self, operation: Callable[[], T]) -> T:
         """Run the operation on one snapshot that holds everything committed by any process before the call."""
@@ -102,6 +104,7 @@ class Committer:
                 outcomes = [self._outcome(operation) for operation in operations]
                 raw.execute("COMMIT")
             self.commits += 1
+            self._settled()
         except BaseException:
             self._roll_back(raw)
             raise
@@ -126,6 +129,7 @@ class Committer:
             raw.execute("BEGIN")
             try:
                 self._begin(raw)
+                self._settled()
                 return operation()
             finally:
                 raw.execute("ROLLBACK")

@@ -132,10 +132,12 @@ class Execution:
             self._event(row, event_type, {"transactionHash": row.record.transaction_hash})
 
     def confirm(self, payment_id: str, receipt: Receipt) -> None:
-        """Held becomes spent, the fee is counted."""
+        """Held becomes spent, the fee is counted; a receipt proves that the bytes had left."""
         row = self._row(payment_id)
         if not can(row.record.state, Step.CONFIRM):
             return
+        if row.record.state is State.SIGNED:
+            self._event(row, EventType.TRANSACTION_BROADCAST, {"transactionHash": receipt.transaction_hash})
         at_ms = self._now()
         self._move(row, Step.CONFIRM, changes=_settled(receipt, at_ms))
         self._event(row, EventType.TRANSACTION_CONFIRMED, _receipt(receipt), at_ms=at_ms)
@@ -155,6 +157,8 @@ class Execution:
         """Record that the effect is not the approved one and freeze the chain; the budget stays held."""
         row = self._row(payment_id)
         chain = row.record.intent.chain
+        if row.record.state is State.SIGNED:
+            self.advance(payment_id, Step.SEND, EventType.TRANSACTION_BROADCAST)
         if ("chain", chain) in self.state.books.freezes:
             return
         self._event(row, EventType.SETTLEMENT_MISMATCH, _receipt(receipt) | {"observed": observed[:500]})

@@ -1,10 +1,10 @@
 """Gate 1 inside its transaction: guards, freezes, counters, decide, reserve, record."""
 
 import base64
-import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from mcp_wallet.adapters.sqlite.connection import Raw
@@ -196,12 +196,11 @@ class Gate:
         """Return `int_` + base32 of the keyed hash of the strongest guard; the attempt counts freed predecessors."""
         value = guards.value or payment_id
         name: Json = [draft.org_id, draft.agent_id, guards.guard, value, draft.to, str(guards.attempt)]
-        digest = hmac.digest(self.home_key, b"mcp-wallet/intent-id/v1\n" + canonical_bytes(name), hashlib.sha256)
+        digest = _keyed(self.home_key, b"mcp-wallet/intent-id/v1\n" + canonical_bytes(name))
         return "int_" + base64.b32encode(digest).decode().rstrip("=").lower()
 
     def _pseudonym(self, address: str) -> str:
-        digest = hmac.digest(self.home_key, b"mcp-wallet/recipient/v1\n" + address.encode(), hashlib.sha256)
-        return "hmac-sha256:" + digest.hex()
+        return _pseudonym(self.home_key, address)
 
     def _store(self, record: PaymentRecord, policy: CompiledPolicy, facts: Facts) -> None:
         if record.approval is not None:
@@ -246,6 +245,24 @@ def engage_freeze(
     )
     payload: dict[str, Json] = {"kind": kind, "value": value, "reason": reason, "actor": actor}
     append_event(raw, state, EventType.KILL_SWITCH_ENGAGED, payload, at_ms=at_ms)
+
+
+@lru_cache(maxsize=8)
+def _keyed_hash(key: bytes) -> "hmac.HMAC":
+    return hmac.new(key, digestmod="sha256")
+
+
+def _keyed(key: bytes, message: bytes) -> bytes:
+    """Return HMAC-SHA256; the key is prepared once."""
+    keyed = _keyed_hash(key).copy()
+    keyed.update(message)
+    return keyed.digest()
+
+
+@lru_cache(maxsize=4096)
+def _pseudonym(home_key: bytes, address: str) -> str:
+    """Return the recipient's keyed hash: a bare hash of an address is guessed in minutes."""
+    return "hmac-sha256:" + _keyed(home_key, b"mcp-wallet/recipient/v1\n" + address.encode()).hex()
 
 
 def _payment_of(draft: PaymentDraft, at_ms: int) -> Payment:

@@ -91,6 +91,7 @@ class SqliteLedger:
             lock_path=path.with_name(path.name + ".lock"),
             begin=state.refresh,
             forget=state.forget,
+            settled=state.settle,
             writes=lambda: state.writes,
         )
         return cls(committer, state, home_key=home_key, clock=clock, sender=sender)
@@ -205,6 +206,11 @@ class SqliteLedger:
     async def head(self) -> Head:
         """See `ports.Ledger`."""
         return await self._committer.read(lambda: head_of(self._state))
+
+    async def settled_head(self) -> Head:
+        """See `ports.Ledger`."""
+        found = self._state.settled
+        return await self.head() if found is None else Head(size=found[0], root=found[1])
 
     async def root_at(self, size: int) -> bytes:
         """Return the root of the first `size` events from the stored subtree hashes; `ProofInvalid` at a hole."""

@@ -53,6 +53,13 @@ class LedgerState:
         self.books = Books()
         self.control = Control()
         self.horizon_ms = 0
+        self.settled: tuple[int, bytes] | None = None
+        """Size and root of the newest transaction that this process finished or saw; read from any thread."""
+
+    def settle(self) -> None:
+        """Note the head: memory holds exactly what is committed."""
+        if self.settled is None or self.settled[0] != self.frontier.size:
+            self.settled = (self.frontier.size, self.frontier.root())
 
     def forget(self) -> None:
         """Distrust everything: the next `refresh` reads again."""
