@@ -6,7 +6,6 @@ Signed bytes and nonce are stored before they can leave; only a payment that no 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.gate import engage_freeze
@@ -25,8 +24,6 @@ from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.settlement_gate import Receipt
 from mcp_wallet.core.signing_gate import GateRefusal, Sealed, Signed, reseal, seal
 from mcp_wallet.ports import Builder, Clock, PaymentRecord
-
-_OPEN_STATES: Final = "('pending_approval', 'reserved', 'signing', 'signed', 'broadcast', 'unknown')"
 
 
 @dataclass(slots=True)
@@ -168,7 +165,7 @@ class Execution:
         """Expire approvals and approval requests whose time is over."""
         now_ms, expired = self._now(), 0
         rows = self.raw.execute(
-            f"{SELECT_PAYMENT} WHERE state IN {_OPEN_STATES} "
+            f"{SELECT_PAYMENT} WHERE id IN (SELECT id FROM open_payment) "  # noqa: S608  our own constants
             "AND state IN ('reserved', 'pending_approval') AND expires_at_ms <= ? ORDER BY id",
             (now_ms,),
         ).fetchall()

@@ -47,8 +47,8 @@ class Queries:
     def in_flight(self) -> list[PaymentRecord]:
         """Return payments that are reserved or further and not final, in nonce order."""
         rows = self.raw.execute(
-            f"{SELECT} WHERE state IN ('pending_approval', 'reserved', 'signing', 'signed', 'broadcast', 'unknown') "
-            "AND state <> 'pending_approval' ORDER BY nonce IS NULL, nonce, id"
+            f"{SELECT} WHERE id IN (SELECT id FROM open_payment) AND state <> 'pending_approval' "  # noqa: S608  our own constants
+            "ORDER BY nonce IS NULL, nonce, id"
         ).fetchall()
         return [read_row(row).record for row in rows]
 
@@ -56,8 +56,7 @@ class Queries:
         """Return whether an approval or an approval request is over its time."""
         now_ms = max(self.clock(), self.state.books.last_event_ms)
         row = self.raw.execute(
-            "SELECT 1 FROM payment WHERE state IN "
-            "('pending_approval', 'reserved', 'signing', 'signed', 'broadcast', 'unknown') "
+            "SELECT 1 FROM payment WHERE id IN (SELECT id FROM open_payment) "
             "AND state IN ('reserved', 'pending_approval') AND expires_at_ms <= ? LIMIT 1",
             (now_ms,),
         ).fetchone()

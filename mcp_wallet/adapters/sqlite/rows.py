@@ -12,7 +12,7 @@ from mcp_wallet.core.canonical import Json, canonical_bytes
 from mcp_wallet.core.decision import Outcome, Reason
 from mcp_wallet.core.identifiers import Address, ChainId
 from mcp_wallet.core.intent import PaymentIntent
-from mcp_wallet.core.lifecycle import State
+from mcp_wallet.core.lifecycle import HELD, State
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.ports import PaymentRecord
 
@@ -26,6 +26,7 @@ READ_COLUMNS: Final = (
     "settings_hash, decided_at_ms, decision_sequence, remaining, approval, nonce, unsigned, signed, "
     "transaction_hash, block_number, account_nonce, expires_at_ms, fee_wei, settled_at_ms, ended_by"
 )
+_READ_NAMES: Final = tuple(READ_COLUMNS.split(", "))
 INSERT: Final = f"INSERT INTO payment ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"  # noqa: S608
 SELECT: Final = f"SELECT {READ_COLUMNS} FROM payment"  # noqa: S608  a constant list of our own column names
 _APPROVAL_NUMBERS: Final = frozenset({"gas_limit", "max_fee_wei", "priority_fee_wei", "fee_cap_wei", "expires_at_ms"})
@@ -80,6 +81,8 @@ def insert_row(raw: Raw, record: PaymentRecord, *, freed: bool, expires_at_ms: i
             account_nonce,
         ),
     )
+    if record.state in HELD:
+        raw.execute("INSERT INTO open_payment (id) VALUES (last_insert_rowid())")
 
 
 def update_row(raw: Raw, row: PaymentRow, state: State, *, freed: bool, changes: Mapping[str, object]) -> None:
@@ -93,11 +96,13 @@ def update_row(raw: Raw, row: PaymentRow, state: State, *, freed: bool, changes:
         (*columns.values(), row.row_id, str(row.record.state)),
     )
     assert cursor.rowcount == 1, "a payment changed under the ledger's own lock"  # noqa: S101
+    if state not in HELD:
+        raw.execute("DELETE FROM open_payment WHERE id = ?", (row.row_id,))
 
 
 def read_row(row: tuple[Any, ...]) -> PaymentRow:
     """Return the values of a row of `READ_COLUMNS`."""
-    named = dict(zip(READ_COLUMNS.split(", "), row, strict=True))
+    named = dict(zip(_READ_NAMES, row, strict=True))
     record = PaymentRecord(
         payment_id=named["payment_id"],
         state=State(named["state"]),

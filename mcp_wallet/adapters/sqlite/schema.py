@@ -2,7 +2,8 @@
 
 Amounts and fees are decimal text: SQLite integers end at 2^63. `event.hashes` holds the RFC 6962 node hashes of every
 complete subtree that ends at that leaf (see `core/merkle.py`), so the tree needs no table of its own. A payment is one
-row that also carries its guards, its approval and its bytes: few b-trees, few pages per commit.
+row that also carries its guards, its approval and its bytes: few b-trees, few pages per commit. `open_payment` lists
+the rows whose budget is held; a partial index would be written at every step of a payment, not at its two ends.
 """
 
 from typing import Final
@@ -67,8 +68,7 @@ CREATE TABLE payment (
 CREATE UNIQUE INDEX payment_reference ON payment (reference, recipient, sender, freed) WHERE reference <> '';
 CREATE UNIQUE INDEX payment_key ON payment (idempotency_key, agent_id, freed) WHERE idempotency_key <> '';
 CREATE UNIQUE INDEX payment_nonce ON payment (chain, sender, nonce) WHERE nonce IS NOT NULL;
-CREATE INDEX payment_open ON payment (id)
-WHERE state IN ('pending_approval', 'reserved', 'signing', 'signed', 'broadcast', 'unknown');
+CREATE TABLE open_payment (id INTEGER PRIMARY KEY) STRICT;
 
 CREATE TABLE settings_version (version INTEGER PRIMARY KEY, hash TEXT NOT NULL, document TEXT NOT NULL) STRICT;
 CREATE TABLE policy_version (

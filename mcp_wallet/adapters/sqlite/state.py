@@ -26,8 +26,6 @@ from mcp_wallet.ports import AgentRow
 _CONTROL: Final = frozenset(
     {"config_applied", "policy_activated", "agent_created", "agent_bound", "credential_issued", "operator_created"}
 )
-_OPEN: Final = "('pending_approval', 'reserved', 'signing', 'signed', 'broadcast', 'unknown')"
-"""As the partial index `payment_open` has it, so that the planner may use it."""
 _SPENT_STATES: Final = tuple(str(s) for s in (*HELD, State.CONFIRMED))
 
 
@@ -143,8 +141,8 @@ class LedgerState:
         first = _first_row_since(raw, since_ms)
         marks = ", ".join("?" * len(_SPENT_STATES))
         rows = raw.execute(
-            f"{SELECT} WHERE id >= ? AND (state IN ({marks}) OR fee_wei IS NOT NULL) "
-            f"UNION {SELECT} WHERE state IN {_OPEN} ORDER BY id",
+            f"{SELECT} WHERE id >= ? AND (state IN ({marks}) OR fee_wei IS NOT NULL) "  # noqa: S608  our own constants
+            f"UNION {SELECT} WHERE id IN (SELECT id FROM open_payment) ORDER BY id",
             (first, *_SPENT_STATES),
         )
         for found in map(read_row, rows.fetchall()):
