@@ -17,18 +17,17 @@ from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.ports import PaymentRecord
 
 COLUMNS: Final = (
-    "payment_id, agent_id, state, freed, outcome, reasons, intent, fingerprint, chain, sender, recipient, reference, "
-    "payee, memo, idempotency_key, policy_hash, settings_hash, decided_at_ms, decision_sequence, expires_at_ms, "
-    "remaining, approval, account_nonce"
+    "payment_id, agent_id, state, freed, chain, sender, recipient, reference, idempotency_key, decided_at_ms, "
+    "decision_sequence, expires_at_ms, remaining, approval, account_nonce"
 )
 READ_COLUMNS: Final = (
-    "id, payment_id, state, outcome, reasons, intent, fingerprint, payee, memo, idempotency_key, policy_hash, "
-    "settings_hash, decided_at_ms, decision_sequence, remaining, approval, nonce, unsigned, signed, "
-    "transaction_hash, block_number, account_nonce, expires_at_ms, fee_wei, settled_at_ms, ended_by"
+    "id, payment_id, state, decided_at_ms, decision_sequence, remaining, approval, nonce, unsigned, signed, "
+    "transaction_hash, block_number, account_nonce, expires_at_ms, fee_wei, settled_at_ms, ended_by, body"
 )
 _READ_NAMES: Final = tuple(READ_COLUMNS.split(", "))
 INSERT: Final = f"INSERT INTO payment ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"  # noqa: S608
-SELECT: Final = f"SELECT {READ_COLUMNS} FROM payment"  # noqa: S608  a constant list of our own column names
+SELECT: Final = f"SELECT {READ_COLUMNS} FROM payment JOIN event ON sequence = decision_sequence"  # noqa: S608
+"""A payment with the event of its decision, which says what was asked, decided and why."""
 _APPROVAL_NUMBERS: Final = frozenset({"gas_limit", "max_fee_wei", "priority_fee_wei", "fee_cap_wei", "expires_at_ms"})
 
 
@@ -60,19 +59,11 @@ def insert_row(raw: Raw, record: PaymentRecord, *, freed: bool, expires_at_ms: i
             intent.agent_id,
             record.state,
             record.decision_sequence + 1 if freed else 0,
-            record.outcome,
-            orjson.dumps([r.document() for r in record.reasons]).decode(),
-            canonical_bytes(intent.document()).decode(),
-            record.fingerprint,
             intent.chain,
             intent.sender,
             intent.to,
             intent.reference,
-            record.payee,
-            record.memo,
             record.idempotency_key,
-            record.policy_hash,
-            record.settings_hash,
             record.decided_at_ms,
             record.decision_sequence,
             expires_at_ms,
@@ -103,18 +94,20 @@ def update_row(raw: Raw, row: PaymentRow, state: State, *, freed: bool, changes:
 def read_row(row: tuple[Any, ...]) -> PaymentRow:
     """Return the values of a row of `READ_COLUMNS`."""
     named = dict(zip(_READ_NAMES, row, strict=True))
+    decided = orjson.loads(named["body"])
+    intent = decided["intent"]
     record = PaymentRecord(
         payment_id=named["payment_id"],
         state=State(named["state"]),
-        outcome=Outcome(named["outcome"]),
-        reasons=tuple(_reason(r) for r in orjson.loads(named["reasons"])),
-        intent=read_intent(orjson.loads(named["intent"])),
-        fingerprint=named["fingerprint"],
-        payee=named["payee"],
-        memo=named["memo"],
-        idempotency_key=named["idempotency_key"],
-        policy_hash=named["policy_hash"],
-        settings_hash=named["settings_hash"],
+        outcome=Outcome(decided["decision"]),
+        reasons=tuple(_reason(r) for r in decided["reasons"]),
+        intent=read_intent(intent),
+        fingerprint=intent["fingerprint"],
+        payee=intent["payee"],
+        memo=intent["memo"],
+        idempotency_key=intent["idempotencyKey"],
+        policy_hash=decided["policy"]["hash"],
+        settings_hash=decided["settings"]["hash"],
         decided_at_ms=named["decided_at_ms"],
         decision_sequence=named["decision_sequence"],
         approval=None if named["approval"] is None else _read_approval(named["approval"]),

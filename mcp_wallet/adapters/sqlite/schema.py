@@ -2,7 +2,8 @@
 
 Amounts and fees are decimal text: SQLite integers end at 2^63. `event.hashes` holds the RFC 6962 node hashes of every
 complete subtree that ends at that leaf (see `core/merkle.py`), so the tree needs no table of its own. A payment is one
-row that also carries its guards, its approval and its bytes: few b-trees, few pages per commit. `open_payment` lists
+row that carries its guards, its approval and its bytes; what was decided is read from its event. Few b-trees, few
+pages per commit. `open_payment` lists
 the rows whose budget is held; a partial index would be written at every step of a payment, not at its two ends.
 """
 
@@ -37,19 +38,11 @@ CREATE TABLE payment (
     agent_id TEXT NOT NULL,
     state TEXT NOT NULL,
     freed INTEGER NOT NULL,
-    outcome TEXT NOT NULL,
-    reasons TEXT NOT NULL,
-    intent TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
     chain TEXT NOT NULL,
     sender TEXT NOT NULL,
     recipient TEXT NOT NULL,
     reference TEXT NOT NULL,
-    payee TEXT NOT NULL,
-    memo TEXT NOT NULL,
     idempotency_key TEXT NOT NULL,
-    policy_hash TEXT NOT NULL,
-    settings_hash TEXT NOT NULL,
     decided_at_ms INTEGER NOT NULL,
     decision_sequence INTEGER NOT NULL,
     expires_at_ms INTEGER NOT NULL,
