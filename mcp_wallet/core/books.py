@@ -12,14 +12,14 @@ from typing import Final, cast
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import Counters, Outcome
+from mcp_wallet.core.fees import Fees
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.windows import Windows
 
 HOUR_MS: Final = 3_600_000
-DAY_MS: Final = 86_400_000
-WEEK_MS: Final = 7 * DAY_MS
+WEEK_MS: Final = 604_800_000
 
 _GIVE_BACK: Final = frozenset(
     {"reservation_released", "gate2_rejected", "approval_expired", "approval_rejected", "transaction_failed"}
@@ -37,13 +37,13 @@ class Books:
         self.freezes: dict[tuple[str, str], str] = {}
         self.pending: Counter[str] = Counter()
         self.next_nonce: dict[ChainId, int] = {}
+        self.fees = Fees()
         self._live: dict[str, tuple[Payment, bool]] = {}
-        # payment id -> time, in the order of the times: the newest stands last
+        # payment id -> time, in the order of the times: the newest stands last. Contents are kept under the payment
+        # without its time, which is its last field: agent and content.
         self._admitted: dict[tuple[str, Address], dict[str, int]] = {}
-        self._contents: dict[tuple[str, tuple[str, ...]], dict[str, int]] = {}
+        self._contents: dict[tuple[object, ...], dict[str, int]] = {}
         self._denials: dict[str, deque[int]] = {}
-        self._fee_held: dict[str, tuple[ChainId, int]] = {}
-        self._fee_paid: deque[tuple[int, ChainId, int]] = deque()
 
     # -- folding -----------------------------------------------------------------------------------------------
 
@@ -57,8 +57,9 @@ class Books:
             self.release(_str(event, "paymentId"))
             self._pay_fee(event, at_ms)
         elif kind == "gate2_passed":
-            self.next_nonce[ChainId(_str(event, "chain"))] = int(_str(event, "nonce")) + 1
-            self._fee_held[_str(event, "paymentId")] = (ChainId(_str(event, "chain")), int(_str(event, "feeMaxWei")))
+            chain = ChainId(_str(event, "chain"))
+            self.next_nonce[chain] = int(_str(event, "nonce")) + 1
+            self.fees.hold(_str(event, "paymentId"), chain, int(_str(event, "feeMaxWei")))
         elif kind == "transaction_confirmed":
             self.windows.confirm(_str(event, "paymentId"))
             self._pay_fee(event, at_ms)
@@ -72,24 +73,9 @@ class Books:
         self.windows.hold(payment_id, payment)
         self._live[payment_id] = (payment, pending)
         self._admitted.setdefault((payment.agent, payment.to), {})[payment_id] = payment.at_ms
-        self._contents.setdefault((payment.agent, content_of(payment)), {})[payment_id] = payment.at_ms
+        self._contents.setdefault(payment[:-1], {})[payment_id] = payment.at_ms
         if pending:
             self.pending[payment.agent] += 1
-
-    def restore(self, payment_id: str, payment: Payment, *, pending: bool, confirmed: bool) -> None:
-        """Count a payment that the ledger's tables hold, in the order of their times."""
-        self.hold(payment_id, payment, pending=pending)
-        if confirmed:
-            self.windows.confirm(payment_id)
-
-    def restore_fee(
-        self, payment_id: str, chain: ChainId, *, held_wei: int, paid_wei: int, paid_at_ms: int | None
-    ) -> None:
-        """Count a payment's fee: paid at a time, or held at its most while in flight."""
-        if paid_at_ms is None:
-            self._fee_held[payment_id] = (chain, held_wei)
-        elif paid_wei:
-            self._fee_paid.append((paid_at_ms, chain, paid_wei))
 
     def release(self, payment_id: str) -> None:
         """Give everything back that a payment held; an id that holds nothing changes nothing."""
@@ -99,7 +85,7 @@ class Books:
             return
         payment, pending = found
         self._admitted[payment.agent, payment.to].pop(payment_id, None)
-        self._contents[payment.agent, content_of(payment)].pop(payment_id, None)
+        self._contents[payment[:-1]].pop(payment_id, None)
         if pending:
             self.pending[payment.agent] -= 1
 
@@ -112,10 +98,7 @@ class Books:
         self.hold(_str(event, "paymentId"), payment, pending=outcome == Outcome.REQUIRE_APPROVAL)
 
     def _pay_fee(self, event: Mapping[str, Json], at_ms: int) -> None:
-        held = self._fee_held.pop(_str(event, "paymentId"), None)
-        fee_wei = int(_str(event, "feeWei") or "0")
-        if held is not None and fee_wei:
-            self._fee_paid.append((at_ms, held[0], fee_wei))
+        self.fees.settle(_str(event, "paymentId"), paid_wei=int(_str(event, "feeWei") or "0"), at_ms=at_ms)
 
     # -- questions ---------------------------------------------------------------------------------------------
 
@@ -140,7 +123,7 @@ class Books:
 
     def same_content(self, payment: Payment, *, since_ms: int) -> str | None:
         """Return the newest guard-holding payment of the agent with equal content and `at_ms > since_ms`."""
-        found = self._contents.get((payment.agent, content_of(payment)))
+        found = self._contents.get(payment[:-1])
         newest = next(reversed(found)) if found else None
         return newest if found and newest is not None and found[newest] > since_ms else None
 
@@ -150,13 +133,6 @@ class Books:
         while found and found[0] <= since_ms:
             found.popleft()
         return len(found)
-
-    def fees_today_wei(self, chain: ChainId, now_ms: int) -> int:
-        """Return fees paid on the chain in the last 24 h and the most that payments in flight may still cost."""
-        while self._fee_paid and self._fee_paid[0][0] <= now_ms - WEEK_MS:
-            self._fee_paid.popleft()
-        paid = sum(fee for at_ms, c, fee in self._fee_paid if c == chain and at_ms > now_ms - DAY_MS)
-        return paid + sum(fee for c, fee in self._fee_held.values() if c == chain)
 
 
 def is_given_back(event: Mapping[str, Json]) -> bool:
@@ -177,8 +153,9 @@ def counters_at(
     """Return what is known of the past for one payment at its own time; ledger and auditor ask the same here."""
     now_ms, chain = payment.at_ms, payment.chain
     imitated = None if policy.lists(payment.to) else settings.book.imitated_by(payment.to)
+    use = books.windows.use
     return Counters(
-        uses=tuple(books.windows.use(limit, payment, now_ms) for limit in policy.limits_for(payment)),
+        uses=tuple([use(limit, payment, now_ms) for limit in policy.limits_for(payment)]),
         frozen_by=books.frozen_by(payment),
         last_payment_ms=books.last_admitted_ms(payment, since_ms=now_ms - policy.cooldown_ms),
         last_event_ms=books.last_event_ms,
@@ -186,10 +163,10 @@ def counters_at(
         known_since_ms=policy.known_since(payment.to),
         imitates=imitated.name if imitated else "",
         ledger_nonce=books.next_nonce.get(chain),
-        pending=books.pending[payment.agent],
+        pending=books.pending.get(payment.agent, 0),
         halted=halted,
         duplicate=duplicate,
-        fees_today_wei=books.fees_today_wei(chain, now_ms),
+        fees_today_wei=books.fees.today_wei(chain, now_ms, newest_ms=books.last_event_ms),
     )
 
 

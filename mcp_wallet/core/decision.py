@@ -52,9 +52,10 @@ class Reason:
         return {k: v for k, v in fields.items() if v}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowUse:
+class WindowUse(NamedTuple):
     """What one matching limit already counts, before this payment. Units of the asset, or a count.
+
+    A named tuple: see `PaymentIntent`.
 
     Args:
         group: The group's values joined by `|`, in the limit's order; empty when it groups by nothing.
@@ -66,7 +67,7 @@ class WindowUse:
     group: str
     spent_units: int
     held_units: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides the method of tuples, which nobody needs here
     distinct: int = 0
     knows_recipient: bool = False
 
@@ -144,9 +145,8 @@ def facts_of(document: Mapping[str, Json]) -> Facts:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counters:
-    """What the ledger knows at the moment of the decision, under its lock.
+class Counters(NamedTuple):
+    """What the ledger knows at the moment of the decision, under its lock. A named tuple: see `PaymentIntent`.
 
     Args:
         uses: One per limit of the policy that matches this payment, in the policy's order.

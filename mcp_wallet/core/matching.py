@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
-    """A payment by what it is: the only things that a rule or a limit can match."""
+class Payment(NamedTuple):
+    """A payment by what it is: the only things that a rule or a limit can match. A named tuple: see `PaymentIntent`."""
 
     agent: str
     operation: str
@@ -38,10 +38,15 @@ class Matcher:
 
     def matches(self, payment: Payment) -> bool:
         """Return whether every part admits the payment."""
+        agent, operation, chain, asset, to, category, units, _ = payment
         return (
-            (self.assets is None or payment.asset in self.assets)
-            and (self.agents is None or payment.agent in self.agents)
-            and not self.mismatches(payment)
+            (self.assets is None or asset in self.assets)
+            and (self.agents is None or agent in self.agents)
+            and (self.operations is None or operation in self.operations)
+            and (self.chains is None or chain in self.chains)
+            and (self.recipients is None or to in self.recipients)
+            and (self.categories is None or category in self.categories)
+            and (self.amounts is None or _within(self.amounts.get(asset), units))
         )
 
     def mismatches(self, payment: Payment) -> tuple[str, ...]:
@@ -61,8 +66,11 @@ class Matcher:
         ):
             if allowed is not None and value not in allowed:
                 missing.append(name)
-        if self.amounts is not None and not {"chains", "assets"}.intersection(missing):
-            bounds = self.amounts.get(payment.asset)
-            if bounds is None or not bounds[0] <= payment.amount_units <= bounds[1]:
-                missing.append("amount")
+        meets = not {"chains", "assets"}.intersection(missing)
+        if self.amounts is not None and meets and not _within(self.amounts.get(payment.asset), payment.amount_units):
+            missing.append("amount")
         return tuple(missing)
+
+
+def _within(bounds: tuple[int, int] | None, units: int) -> bool:
+    return bounds is not None and bounds[0] <= units <= bounds[1]

@@ -8,8 +8,9 @@ Nothing here is stored. The state is rebuilt from the ledger's payments, or from
 come out the same.
 """
 
-from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final, Protocol
 
 from mcp_wallet.core.decision import WindowUse
@@ -18,6 +19,14 @@ from mcp_wallet.core.identifiers import Address
 from mcp_wallet.core.matching import Matcher, Payment
 
 FOREVER_MS: Final = 1 << 62
+_VALUE_OF: Final[Mapping[str, Callable[[Payment], str]]] = {
+    "agent": attrgetter("agent"),
+    "recipient": attrgetter("to"),
+    "asset": attrgetter("asset"),
+    "chain": attrgetter("chain"),
+    "category": attrgetter("category"),
+}
+"""What limits group by."""
 
 
 class Window(Protocol):
@@ -73,14 +82,7 @@ class Limit:
 
     def group_of(self, payment: Payment) -> str:
         """Return the payment's group: its values joined by `|`."""
-        values = {
-            "agent": payment.agent,
-            "recipient": payment.to,
-            "asset": payment.asset,
-            "chain": payment.chain,
-            "category": payment.category,
-        }
-        return "|".join(values[name] for name in self.group_by)
+        return "|".join([_VALUE_OF[name](payment) for name in self.group_by])
 
 
 @dataclass(slots=True)
@@ -95,18 +97,24 @@ class _Total:
     spent_units: int = 0
     held_units: int = 0
     count: int = 0
-    recipients: Counter[Address] = field(default_factory=Counter)
+    recipients: dict[Address, int] = field(default_factory=dict)
 
     def change(self, entry: _Entry, sign: int) -> None:
-        units = sign * entry.payment.amount_units
+        payment, recipients = entry.payment, self.recipients
         if entry.confirmed:
-            self.spent_units += units
+            self.spent_units += sign * payment.amount_units
         else:
-            self.held_units += units
+            self.held_units += sign * payment.amount_units
         self.count += sign
-        self.recipients[entry.payment.to] += sign
-        if not self.recipients[entry.payment.to]:
-            del self.recipients[entry.payment.to]
+        counted = recipients.get(payment.to, 0) + sign
+        if counted:
+            recipients[payment.to] = counted
+        else:
+            del recipients[payment.to]
+
+
+_NOTHING: Final = _Total()
+"""Read where nothing counts yet, never changed."""
 
 
 @dataclass(slots=True)
@@ -122,7 +130,9 @@ class _Counter:
         if not self.limit.matcher.matches(entry.payment):
             return
         group = self.limit.group_of(entry.payment)
-        total = self.totals.setdefault(group, _Total())
+        total = self.totals.get(group)
+        if total is None:
+            total = self.totals[group] = _Total()
         total.change(entry, sign)
         if not total.count:
             del self.totals[group]
@@ -160,7 +170,7 @@ class Windows:
             counter = self._counters[limit.key] = _Counter(limit, 0, 0)
         self._catch_up(counter, now_ms)
         group = limit.group_of(payment)
-        total = counter.totals.get(group) or _Total()
+        total = counter.totals.get(group, _NOTHING)
         return WindowUse(
             limit_id=limit.limit_id,
             group=group,

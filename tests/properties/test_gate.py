@@ -1,7 +1,6 @@
 """What Gate 1 promises for all policies, pasts and payments."""
 
 import copy
-from dataclasses import replace
 from random import Random
 
 from hypothesis import assume, given, settings
@@ -167,7 +166,7 @@ def tightened(source: Source, generator: Generator) -> Source:
 def test_a_smaller_amount_is_never_treated_worse_except_below_a_minimum(random: Random):
     generator, _, policy = world(random, Shape(monotone=True))
     payment, past = generator.payment(NOW_MS), past_of(generator)
-    smaller = replace(payment, amount_units=random.randint(1, payment.amount_units))
+    smaller = payment._replace(amount_units=random.randint(1, payment.amount_units))
     more, less = answer(policy, past, payment), answer(policy, past, smaller)
     assert OPENNESS[less.outcome] >= OPENNESS[more.outcome]
 
@@ -180,14 +179,14 @@ def test_a_limit_can_be_spent_to_the_last_unit_and_not_one_further(random: Rando
     rule = {**generator.wide_rule(), "perTransaction": {"max": "50"}}
     rule["match"]["recipients"] = "any"
     policy = loaded({"version": 1, "id": "one", "rules": [rule], "limits": [{**limit, "maxCount": 99}]})
-    payment = replace(generator.payment(NOW_MS), asset=USDC.asset_id, chain=USDC.chain, operation="transfer", to=BOB)
+    payment = generator.payment(NOW_MS)._replace(asset=USDC.asset_id, chain=USDC.chain, operation="transfer", to=BOB)
     past = past_of(generator)
-    first = answer(policy, past, replace(payment, amount_units=1))
+    first = answer(policy, past, payment._replace(amount_units=1))
     assume(first.outcome is Outcome.ALLOW)
     left = first.remaining["day"] + 1
-    assert answer(policy, past, replace(payment, amount_units=left)).outcome is Outcome.ALLOW
-    assert answer(policy, past, replace(payment, amount_units=left)).remaining["day"] == 0
-    beyond = answer(policy, past, replace(payment, amount_units=left + 1))
+    assert answer(policy, past, payment._replace(amount_units=left)).outcome is Outcome.ALLOW
+    assert answer(policy, past, payment._replace(amount_units=left)).remaining["day"] == 0
+    beyond = answer(policy, past, payment._replace(amount_units=left + 1))
     assert beyond.codes == (ReasonCode.WINDOW_LIMIT_EXCEEDED,)
 
 

@@ -55,7 +55,7 @@ class SqliteTrail:
 
     def payment_rows(self, payment_id: str) -> Iterator[tuple[int, bytes, bytes]]:
         """See `Trail.payment_rows`: from the decision on, as the payment's row knows it, else from the start."""
-        known = self._one("SELECT decision_sequence FROM payment WHERE payment_id = ?", payment_id)
+        known = self._one("SELECT id FROM payment WHERE payment_id = ?", payment_id)
         values = (known[0] if known else 0, payment_id)
         found = self._many(f"{_ROWS} WHERE sequence >= ? AND instr(body, ?) > 0 ORDER BY sequence", values)
         return (row for row in found if _names(row[2], payment_id))

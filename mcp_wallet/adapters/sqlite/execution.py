@@ -6,24 +6,28 @@ Signed bytes and nonce are stored before they can leave; only a payment that no 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.gate import engage_freeze
-from mcp_wallet.adapters.sqlite.rows import SELECT as SELECT_PAYMENT
-from mcp_wallet.adapters.sqlite.rows import PaymentRow, find_row, read_row, update_row
-from mcp_wallet.adapters.sqlite.state import LedgerState, payment_at
+from mcp_wallet.adapters.sqlite.keyed import KeyedNames
+from mcp_wallet.adapters.sqlite.rows import SELECT_OPEN, PaymentRow, find_row, read_row, update_row
+from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.adapters.sqlite.trail import append_event
 from mcp_wallet.contract.events import EventType
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.decision import Reason
 from mcp_wallet.core.errors import InvariantBroken
-from mcp_wallet.core.identifiers import AssetId, ChainId
+from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.lifecycle import State, Step, can, step
+from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.settlement_gate import Receipt
 from mcp_wallet.core.signing_gate import GateRefusal, Sealed, Signed, reseal, seal
 from mcp_wallet.ports import Builder, Clock, PaymentRecord
+
+_OVERDUE: Final = f"{SELECT_OPEN} AND state IN ('reserved', 'pending_approval') AND expires_at_ms <= ? ORDER BY id"
 
 
 @dataclass(slots=True)
@@ -32,6 +36,7 @@ class Execution:
 
     raw: Raw
     state: LedgerState
+    names: KeyedNames
     clock: Clock
 
     # -- Gate 2 ----------------------------------------------------------------------------------------------
@@ -164,12 +169,7 @@ class Execution:
     def expire_overdue(self) -> int:
         """Expire approvals and approval requests whose time is over."""
         now_ms, expired = self._now(), 0
-        rows = self.raw.execute(
-            f"{SELECT_PAYMENT} WHERE id IN (SELECT id FROM open_payment) "  # noqa: S608  our own constants
-            "AND state IN ('reserved', 'pending_approval') AND expires_at_ms <= ? ORDER BY id",
-            (now_ms,),
-        ).fetchall()
-        for row in map(read_row, rows):
+        for row in map(read_row, self.raw.execute(_OVERDUE, (now_ms,)).fetchall()):
             pending = row.record.state is State.PENDING_APPROVAL
             code = ReasonCode.APPROVAL_EXPIRED if pending else ReasonCode.APPROVAL_TOKEN_EXPIRED
             kind = EventType.APPROVAL_EXPIRED if pending else EventType.RESERVATION_RELEASED
@@ -181,7 +181,7 @@ class Execution:
     # -- parts -----------------------------------------------------------------------------------------------
 
     def _row(self, payment_id: str) -> PaymentRow:
-        row = find_row(self.raw, payment_id)
+        row = find_row(self.raw, self.names, payment_id)
         if row is None:
             message = f"no payment {payment_id}"
             raise InvariantBroken(message)
@@ -207,8 +207,7 @@ class Execution:
 
     def _changed_since(self, row: PaymentRow) -> GateRefusal | None:
         record = row.record
-        payment = payment_at(record.intent, record.decided_at_ms)
-        if self.state.books.frozen_by(payment):
+        if self.state.books.frozen_by(_payment_of(record)):
             return GateRefusal(code=ReasonCode.FROZEN, message="An operator stopped it before it was signed.")
         agent = self.state.control.agents.get(record.intent.agent_id)
         policy = self.state.control.policies.get(agent.policy_id) if agent and not agent.disabled else None
@@ -226,7 +225,7 @@ class Execution:
     def _move(
         self, row: PaymentRow, what: Step, *, freed: bool = False, changes: Mapping[str, object] | None = None
     ) -> None:
-        update_row(self.raw, row, step(row.record.state, what), freed=freed, changes=changes or {})
+        update_row(self.raw, row.record, step(row.record.state, what), freed=freed, changes=changes or {})
 
     def _event(self, row: PaymentRow, kind: EventType, payload: dict[str, Json], *, at_ms: int | None = None) -> None:
         record: PaymentRecord = row.record
@@ -243,6 +242,20 @@ class Execution:
         if (kind, value) not in self.state.books.freezes:
             actor: dict[str, Json] = {"kind": "system", "name": "settlement"}
             engage_freeze(self.raw, self.state, kind=kind, value=value, reason=reason, actor=actor, at_ms=self._now())
+
+
+def _payment_of(record: PaymentRecord) -> Payment:
+    intent = record.intent
+    return Payment(
+        agent=intent.agent_id,
+        operation=intent.operation,
+        chain=ChainId(intent.chain),
+        asset=AssetId(intent.asset),
+        to=Address(intent.to),
+        category=intent.category,
+        amount_units=intent.amount_units,
+        at_ms=record.decided_at_ms,
+    )
 
 
 def _refusal(refusal: GateRefusal) -> dict[str, Json]:

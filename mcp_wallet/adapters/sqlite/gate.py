@@ -1,24 +1,21 @@
 """Gate 1 inside its transaction: guards, freezes, counters, decide, reserve, record."""
 
-import base64
-import hmac
-import secrets
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from mcp_wallet.adapters.sqlite.connection import Raw
-from mcp_wallet.adapters.sqlite.duplicates import GuardState, guard_state, replayed_row
-from mcp_wallet.adapters.sqlite.rows import insert_row
-from mcp_wallet.adapters.sqlite.state import LedgerState, payment_at
+from mcp_wallet.adapters.sqlite.duplicates import GuardState, guard_state
+from mcp_wallet.adapters.sqlite.keyed import KeyedNames
+from mcp_wallet.adapters.sqlite.rows import find_row, insert_row
+from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.adapters.sqlite.trail import append_event
 from mcp_wallet.contract.events import EventType, decision_payload
 from mcp_wallet.core.approval import Approval
 from mcp_wallet.core.books import HOUR_MS, counters_at
-from mcp_wallet.core.canonical import Json, canonical_bytes
+from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import NO_FACTS, Decision, Facts, Outcome
-from mcp_wallet.core.errors import CallerError, OwnerError
+from mcp_wallet.core.errors import CallerError, InvariantBroken, OwnerError
 from mcp_wallet.core.identifiers import ChainId
 from mcp_wallet.core.intent import PaymentDraft, PaymentIntent
 from mcp_wallet.core.lifecycle import State
@@ -35,37 +32,43 @@ _STATE_OF: Final = {
 }
 
 
+class _Question(NamedTuple):
+    """A draft and what decides about it, as of one moment: `payment.at_ms`; `wall_ms` is what the wall clock said."""
+
+    draft: PaymentDraft
+    policy: CompiledPolicy
+    settings: Settings
+    payment: Payment
+    wall_ms: int
+    guards: GuardState
+
+
 @dataclass(slots=True)
 class Gate:
     """Gate 1 on one connection; its methods run on the connection's thread, inside a transaction.
 
     Args:
-        home_key: Secret of the home: intent ids and recipient pseudonyms are keyed with it.
+        names: What only the home's key can make.
         halted: A code that stops all spending, or empty text.
     """
 
     raw: Raw
     state: LedgerState
-    home_key: bytes
+    names: KeyedNames
     clock: Clock
     halted: str = ""
 
     def preview(self, draft: PaymentDraft) -> Replayed | bool:
         """Return a replay, or whether the draft is refused without any chain fact; writes nothing."""
-        policy, settings = self.in_force(draft)
-        moment = self.now_ms()
-        guards = self._guards(draft, settings, moment)
-        if guards.verdict.replay:
-            return Replayed(record=replayed_row(self.raw, guards.verdict).record)
-        decision = self._decide(draft, policy, settings, guards, NO_FACTS, moment=moment)[0]
-        return decision.outcome is Outcome.DENY
+        question = self._question(draft)
+        if question.guards.verdict.replay:
+            return self._replayed(question.guards)
+        return self._decide(question, NO_FACTS)[0].outcome is Outcome.DENY
 
     def simulate(self, draft: PaymentDraft) -> Decision:
         """Return what would be decided without facts; records a `simulation` event, reserves nothing."""
-        policy, settings = self.in_force(draft)
-        moment = self.now_ms()
-        guards = self._guards(draft, settings, moment)
-        decision, intent = self._decide(draft, policy, settings, guards, NO_FACTS, moment=moment)
+        question = self._question(draft)
+        decision, intent = self._decide(question, NO_FACTS)
         append_event(
             self.raw,
             self.state,
@@ -74,7 +77,7 @@ class Gate:
                 "decision": str(decision.outcome),
                 "reasons": [r.document() for r in decision.reasons],
                 "fingerprint": intent.fingerprint(),
-                "duplicate": guards.verdict.replay,
+                "duplicate": question.guards.verdict.replay,
             },
             at_ms=decision.now_ms,
             agent_id=draft.agent_id,
@@ -85,31 +88,21 @@ class Gate:
         self, draft: PaymentDraft, facts: Facts, *, only_refuse: bool = False
     ) -> Approved | Denied | Replayed | None:
         """Decide and write decision, reservation and event; None when it should only refuse and need not."""
-        policy, settings = self.in_force(draft)
-        moment = self.now_ms()
-        guards = self._guards(draft, settings, moment)
-        if guards.verdict.replay:
-            return Replayed(record=replayed_row(self.raw, guards.verdict).record)
-        payment_id = "pay_" + secrets.token_hex(16)
-        decision, intent = self._decide(draft, policy, settings, guards, facts, moment=moment, payment_id=payment_id)
+        question = self._question(draft)
+        if question.guards.verdict.replay:
+            return self._replayed(question.guards)
+        payment_id = self.names.payment_id(self.state.frontier.size)
+        decision, intent = self._decide(question, facts, payment_id=payment_id)
         if only_refuse and decision.outcome is not Outcome.DENY:
             return None
-        record = self._write(draft, policy, settings, decision, intent, facts, payment_id)
-        self._after(record, settings)
+        record = self._write(question, decision, intent, payment_id)
+        self._after(record, question.settings)
         if record.approval is not None:
             return Approved(record=record, approval=record.approval)
         return Denied(record=record)
 
-    def _write(  # noqa: PLR0917  private, the parts of one decision in the order of their making
-        self,
-        draft: PaymentDraft,
-        policy: CompiledPolicy,
-        settings: Settings,
-        decision: Decision,
-        intent: PaymentIntent,
-        facts: Facts,
-        payment_id: str,
-    ) -> PaymentRecord:
+    def _write(self, question: _Question, decision: Decision, intent: PaymentIntent, payment_id: str) -> PaymentRecord:
+        draft, policy, settings = question.draft, question.policy, question.settings
         fingerprint = intent.fingerprint()
         payload = decision_payload(
             decision=decision,
@@ -118,13 +111,14 @@ class Gate:
             intent=intent,
             fingerprint=fingerprint,
             payment_id=payment_id,
-            recipient_hash=self._pseudonym(draft.to),
+            recipient_hash=self.names.pseudonym(draft.to),
             settings_version=settings.version,
             plaintext=settings.plaintext,
         )
         sequence = append_event(
             self.raw, self.state, EventType.POLICY_DECISION, payload, at_ms=decision.now_ms, agent_id=draft.agent_id
         )
+        approval = _approval(decision, policy, intent, payment_id=payment_id, fingerprint=fingerprint)
         record = PaymentRecord(
             payment_id=payment_id,
             state=_STATE_OF[decision.outcome],
@@ -139,10 +133,15 @@ class Gate:
             settings_hash=decision.settings_hash,
             decided_at_ms=decision.now_ms,
             decision_sequence=sequence,
-            approval=_approval(decision, policy, record_of=(payment_id, fingerprint), intent=intent, facts=facts),
-            remaining_units=_least_units(decision, policy, intent.asset),
+            approval=approval,
+            remaining_units=_least_units(decision, policy, question.payment),
         )
-        self._store(record, policy, facts)
+        insert_row(
+            self.raw,
+            record,
+            freed=decision.outcome is Outcome.DENY,
+            expires_at_ms=decision.now_ms + policy.approval_ttl_ms if approval is None else approval.expires_at_ms,
+        )
         return record
 
     def now_ms(self) -> tuple[int, int]:
@@ -163,20 +162,17 @@ class Gate:
 
     # -- parts -----------------------------------------------------------------------------------------------
 
-    def _decide(
-        self,
-        draft: PaymentDraft,
-        policy: CompiledPolicy,
-        settings: Settings,
-        guards: GuardState,
-        facts: Facts,
-        *,
-        moment: tuple[int, int],
-        payment_id: str = "",
-    ) -> tuple[Decision, PaymentIntent]:
-        now_ms, wall_ms = moment
+    def _question(self, draft: PaymentDraft) -> _Question:
+        """Return the draft with everything that is looked up once: policy, settings, time, guards."""
+        policy, settings = self.in_force(draft)
+        now_ms, wall_ms = self.now_ms()
+        payment = _payment_of(draft, now_ms)
+        guards = guard_state(self.raw, self.state.books, draft, payment, deduplication_ms=settings.deduplication_ms)
+        return _Question(draft, policy, settings, payment, wall_ms, guards)
+
+    def _decide(self, question: _Question, facts: Facts, *, payment_id: str = "") -> tuple[Decision, PaymentIntent]:
+        draft, policy, settings, payment, wall_ms, guards = question
         intent = draft.intent(self._intent_id(draft, guards, payment_id))
-        payment = payment_at(intent, now_ms)
         counters = counters_at(
             self.state.books,
             policy=policy,
@@ -186,34 +182,18 @@ class Gate:
             duplicate=str(guards.verdict.refuse or ""),
             halted=self.halted,
         )
-        return decide(policy, intent, counters, facts, now_ms), intent
-
-    def _guards(self, draft: PaymentDraft, settings: Settings, moment: tuple[int, int]) -> GuardState:
-        payment = _payment_of(draft, moment[0])
-        return guard_state(self.raw, self.state.books, draft, payment, deduplication_ms=settings.deduplication_ms)
+        return decide(policy, intent, counters, facts, payment.at_ms), intent
 
     def _intent_id(self, draft: PaymentDraft, guards: GuardState, payment_id: str) -> str:
-        """Return `int_` + base32 of the keyed hash of the strongest guard; the attempt counts freed predecessors."""
+        """Name this attempt by its strongest guard; the attempt counts freed predecessors."""
         value = guards.value or payment_id
-        name: Json = [draft.org_id, draft.agent_id, guards.guard, value, draft.to, str(guards.attempt)]
-        digest = _keyed(self.home_key, b"mcp-wallet/intent-id/v1\n" + canonical_bytes(name))
-        return "int_" + base64.b32encode(digest).decode().rstrip("=").lower()
+        return self.names.intent_id((draft.org_id, draft.agent_id, guards.guard, value, draft.to, str(guards.attempt)))
 
-    def _pseudonym(self, address: str) -> str:
-        return _pseudonym(self.home_key, address)
-
-    def _store(self, record: PaymentRecord, policy: CompiledPolicy, facts: Facts) -> None:
-        if record.approval is not None:
-            expires_at_ms = record.approval.expires_at_ms
-        else:
-            expires_at_ms = record.decided_at_ms + policy.approval_ttl_ms
-        insert_row(
-            self.raw,
-            record,
-            freed=record.outcome is Outcome.DENY,
-            expires_at_ms=expires_at_ms,
-            account_nonce=facts.account_nonce,
-        )
+    def _replayed(self, guards: GuardState) -> Replayed:
+        row = find_row(self.raw, self.names, guards.verdict.replay)
+        if row is None:
+            raise InvariantBroken("a guard named a payment that is not there")
+        return Replayed(record=row.record)
 
     def _after(self, record: PaymentRecord, settings: Settings) -> None:
         """Ask people for what needs them; freeze an agent that was denied too often (it searches or is broken)."""
@@ -247,24 +227,6 @@ def engage_freeze(
     append_event(raw, state, EventType.KILL_SWITCH_ENGAGED, payload, at_ms=at_ms)
 
 
-@lru_cache(maxsize=8)
-def _keyed_hash(key: bytes) -> "hmac.HMAC":
-    return hmac.new(key, digestmod="sha256")
-
-
-def _keyed(key: bytes, message: bytes) -> bytes:
-    """Return HMAC-SHA256; the key is prepared once."""
-    keyed = _keyed_hash(key).copy()
-    keyed.update(message)
-    return keyed.digest()
-
-
-@lru_cache(maxsize=4096)
-def _pseudonym(home_key: bytes, address: str) -> str:
-    """Return the recipient's keyed hash: a bare hash of an address is guessed in minutes."""
-    return "hmac-sha256:" + _keyed(home_key, b"mcp-wallet/recipient/v1\n" + address.encode()).hex()
-
-
 def _payment_of(draft: PaymentDraft, at_ms: int) -> Payment:
     return Payment(
         agent=draft.agent_id,
@@ -279,22 +241,22 @@ def _payment_of(draft: PaymentDraft, at_ms: int) -> Payment:
 
 
 def _approval(
-    decision: Decision, policy: CompiledPolicy, *, record_of: tuple[str, str], intent: PaymentIntent, facts: Facts
+    decision: Decision, policy: CompiledPolicy, intent: PaymentIntent, *, payment_id: str, fingerprint: str
 ) -> Approval | None:
     if decision.outcome is not Outcome.ALLOW:
         return None
     return approval_for(
         decision,
-        payment_id=record_of[0],
+        payment_id=payment_id,
         intent=intent,
-        facts=facts,
-        fingerprint=record_of[1],
+        facts=decision.facts,
+        fingerprint=fingerprint,
         fee_cap_wei=policy.fee_caps.get(ChainId(intent.chain), (0, 0))[0],
         now_ms=decision.now_ms,
     )
 
 
-def _least_units(decision: Decision, policy: CompiledPolicy, asset: str) -> int | None:
+def _least_units(decision: Decision, policy: CompiledPolicy, payment: Payment) -> int | None:
     """Return the least that is left of the amounts (not the counts) that this payment counts in."""
-    measured = {limit.limit_id for limit in policy.limits if asset in (limit.max_units_by_asset or {})}
-    return min((left for limit_id, left in decision.remaining.items() if limit_id in measured), default=None)
+    measured = [x.limit_id for x in policy.limits_for(payment) if x.max_units_by_asset is not None]
+    return min((decision.remaining[name] for name in measured if name in decision.remaining), default=None)

@@ -13,6 +13,7 @@ from mcp_wallet.adapters.sqlite.committer import Committer, connect, raw_of
 from mcp_wallet.adapters.sqlite.control import ControlPlane
 from mcp_wallet.adapters.sqlite.execution import Execution
 from mcp_wallet.adapters.sqlite.gate import Gate
+from mcp_wallet.adapters.sqlite.keyed import KeyedNames
 from mcp_wallet.adapters.sqlite.queries import Queries
 from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.adapters.sqlite.trail import head_of
@@ -53,11 +54,11 @@ class SqliteLedger:
     ) -> None:
         """Use `open` or `create`."""
         self._committer, self._home_key = committer, home_key
-        raw = raw_of(committer)
-        self._gate = Gate(raw, state, home_key, clock)
-        self._execution = Execution(raw, state, clock)
+        raw, names = raw_of(committer), KeyedNames(home_key)
+        self._gate = Gate(raw, state, names, clock)
+        self._execution = Execution(raw, state, names, clock)
         self._control = ControlPlane(raw, state, clock)
-        self._queries = Queries(raw, state, clock)
+        self._queries = Queries(raw, state, names, clock)
         self._access = Access(state, home_key, clock, sender)
         self._state = state
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from mcp_wallet.adapters.sqlite.connection import Raw
-from mcp_wallet.adapters.sqlite.rows import SELECT, read_row
+from mcp_wallet.adapters.sqlite.keyed import KeyedNames
+from mcp_wallet.adapters.sqlite.rows import SELECT, SELECT_OPEN, find_row, read_row
 from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.identifiers import ZERO_ADDRESS, AssetId, ChainId
@@ -14,6 +16,11 @@ from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.merkle import root_at
 from mcp_wallet.ports import BudgetLine, Clock, PaymentRecord
 
+_OVERDUE: Final = (
+    "SELECT 1 FROM payment WHERE id IN (SELECT id FROM open_payment) AND state IN ('reserved', 'pending_approval') "
+    "AND expires_at_ms <= ? LIMIT 1"
+)
+
 
 @dataclass(slots=True)
 class Queries:
@@ -21,13 +28,15 @@ class Queries:
 
     raw: Raw
     state: LedgerState
+    names: KeyedNames
     clock: Clock
 
     def payment(self, *, agent_id: str, payment_id: str, reference: str, idempotency_key: str) -> PaymentRecord | None:
         """Return the agent's newest payment with the one key that is given; an empty agent id asks for all agents'."""
-        column, value = "payment_id", payment_id
-        if not payment_id:
-            column, value = ("reference", reference) if reference else ("idempotency_key", idempotency_key)
+        if payment_id:
+            found = find_row(self.raw, self.names, payment_id)
+            return found.record if found and agent_id in ("", found.record.intent.agent_id) else None
+        column, value = ("reference", reference) if reference else ("idempotency_key", idempotency_key)
         row = self.raw.execute(
             f"{SELECT} WHERE {column} = ? AND {column} <> '' AND (agent_id = ? OR ? = '') ORDER BY id DESC LIMIT 1",
             (value, agent_id, agent_id),
@@ -47,20 +56,14 @@ class Queries:
     def in_flight(self) -> list[PaymentRecord]:
         """Return payments that are reserved or further and not final, in nonce order."""
         rows = self.raw.execute(
-            f"{SELECT} WHERE id IN (SELECT id FROM open_payment) AND state <> 'pending_approval' "  # noqa: S608  our own constants
-            "ORDER BY nonce IS NULL, nonce, id"
+            f"{SELECT_OPEN} AND state <> 'pending_approval' ORDER BY nonce IS NULL, nonce, id"
         ).fetchall()
         return [read_row(row).record for row in rows]
 
     def overdue(self) -> bool:
         """Return whether an approval or an approval request is over its time."""
         now_ms = max(self.clock(), self.state.books.last_event_ms)
-        row = self.raw.execute(
-            "SELECT 1 FROM payment WHERE id IN (SELECT id FROM open_payment) "
-            "AND state IN ('reserved', 'pending_approval') AND expires_at_ms <= ? LIMIT 1",
-            (now_ms,),
-        ).fetchone()
-        return row is not None
+        return self.raw.execute(_OVERDUE, (now_ms,)).fetchone() is not None
 
     def budget(self, agent: Agent, policy: CompiledPolicy) -> tuple[list[BudgetLine], tuple[str, ...]]:
         """Return one line per limit and asset symbol that this agent's payments count in."""

@@ -2,9 +2,10 @@
 
 Amounts and fees are decimal text: SQLite integers end at 2^63. `event.hashes` holds the RFC 6962 node hashes of every
 complete subtree that ends at that leaf (see `core/merkle.py`), so the tree needs no table of its own. A payment is one
-row that carries its guards, its approval and its bytes; what was decided is read from its event. Few b-trees, few
-pages per commit. `open_payment` lists
-the rows whose budget is held; a partial index would be written at every step of a payment, not at its two ends.
+row that also carries its guards, its approval and its bytes: few b-trees, few pages per commit. Its id is the sequence
+of the event that decided it, which says everything else about the decision; payments are found by that id (ADR 10).
+`open_payment` lists the rows whose budget is held; a partial index would be written at every step of a payment, not at
+its two ends.
 """
 
 from typing import Final
@@ -33,22 +34,27 @@ CREATE TRIGGER checkpoint_no_delete BEFORE DELETE ON checkpoint
 BEGIN SELECT RAISE(ABORT, 'checkpoint is append-only'); END;
 
 CREATE TABLE payment (
-    id INTEGER PRIMARY KEY,
-    payment_id TEXT NOT NULL UNIQUE,
+    id INTEGER PRIMARY KEY CHECK (id > 0),
+    payment_id TEXT NOT NULL,
     agent_id TEXT NOT NULL,
-    state TEXT NOT NULL,
-    freed INTEGER NOT NULL,
+    operation TEXT NOT NULL,
     chain TEXT NOT NULL,
+    asset TEXT NOT NULL,
     sender TEXT NOT NULL,
     recipient TEXT NOT NULL,
+    category TEXT NOT NULL,
+    amount TEXT NOT NULL,
     reference TEXT NOT NULL,
     idempotency_key TEXT NOT NULL,
     decided_at_ms INTEGER NOT NULL,
-    decision_sequence INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    freed INTEGER NOT NULL,
     expires_at_ms INTEGER NOT NULL,
-    remaining TEXT,
-    approval TEXT,
-    account_nonce INTEGER,
+    purpose TEXT,
+    gas_limit TEXT,
+    max_fee_wei TEXT,
+    priority_fee_wei TEXT,
+    fee_cap_wei TEXT,
     nonce INTEGER,
     unsigned BLOB,
     signed BLOB,
@@ -61,6 +67,7 @@ CREATE TABLE payment (
 CREATE UNIQUE INDEX payment_reference ON payment (reference, recipient, sender, freed) WHERE reference <> '';
 CREATE UNIQUE INDEX payment_key ON payment (idempotency_key, agent_id, freed) WHERE idempotency_key <> '';
 CREATE UNIQUE INDEX payment_nonce ON payment (chain, sender, nonce) WHERE nonce IS NOT NULL;
+CREATE INDEX payment_settled ON payment (settled_at_ms) WHERE settled_at_ms IS NOT NULL;
 CREATE TABLE open_payment (id INTEGER PRIMARY KEY) STRICT;
 
 CREATE TABLE settings_version (version INTEGER PRIMARY KEY, hash TEXT NOT NULL, document TEXT NOT NULL) STRICT;

@@ -10,15 +10,14 @@ from typing import Final, cast
 import orjson
 
 from mcp_wallet.adapters.sqlite.connection import Raw
-from mcp_wallet.adapters.sqlite.rows import SELECT, PaymentRow, read_row
+from mcp_wallet.adapters.sqlite.rows import COUNTED, counted
 from mcp_wallet.contract.events import parse_rfc3339_ms
 from mcp_wallet.core.books import HOUR_MS, WEEK_MS, Books
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy, compile_policy
-from mcp_wallet.core.identifiers import Address, AssetId, ChainId
-from mcp_wallet.core.intent import PaymentIntent
-from mcp_wallet.core.lifecycle import HELD, State
-from mcp_wallet.core.matching import Payment
+from mcp_wallet.core.fees import DAY_MS
+from mcp_wallet.core.identifiers import ChainId
+from mcp_wallet.core.lifecycle import State
 from mcp_wallet.core.merkle import Frontier
 from mcp_wallet.core.settings import Settings, settings_of
 from mcp_wallet.ports import AgentRow
@@ -26,7 +25,9 @@ from mcp_wallet.ports import AgentRow
 _CONTROL: Final = frozenset(
     {"config_applied", "policy_activated", "agent_created", "agent_bound", "credential_issued", "operator_created"}
 )
-_SPENT_STATES: Final = tuple(str(s) for s in (*HELD, State.CONFIRMED))
+_COUNTING: Final = f"SELECT id, payment_id, state, nonce, gas_limit, max_fee_wei, {COUNTED} FROM payment"  # noqa: S608  as below
+_LIVE: Final = f"{_COUNTING} WHERE id IN (SELECT id FROM open_payment)"  # noqa: S608  our own column names
+_SPENT: Final = f"{_COUNTING} WHERE id >= ? AND state = 'confirmed'"
 
 
 @dataclass(slots=True)
@@ -117,7 +118,7 @@ class LedgerState:
         ).fetchall():
             _add_agent(control, agent)
         self.control = control
-        horizon = max((p.horizon_ms for p in control.policies.values()), default=0)
+        horizon = _horizon_ms(control)
         if horizon > self.horizon_ms:
             self.horizon_ms = horizon
             if self.known:
@@ -129,6 +130,11 @@ class LedgerState:
         newest = raw.execute("SELECT body FROM event WHERE sequence = ?", (size - 1,)).fetchone()[0]
         books.last_event_ms = parse_rfc3339_ms(orjson.loads(newest)["timestamp"])
         self._load_payments(raw, books.last_event_ms - max(self.horizon_ms, WEEK_MS))
+        for chain, fee_wei, settled_at_ms in raw.execute(
+            "SELECT chain, fee_wei, settled_at_ms FROM payment WHERE settled_at_ms > ? ORDER BY settled_at_ms",
+            (books.last_event_ms - DAY_MS,),
+        ).fetchall():
+            books.fees.paid(ChainId(chain), int(fee_wei), settled_at_ms)
         for kind, value, reason in raw.execute("SELECT kind, value, reason FROM freeze").fetchall():
             books.freezes[kind, value] = reason
         for chain, nonce in raw.execute(
@@ -138,47 +144,24 @@ class LedgerState:
         _load_denials(raw, books)
 
     def _load_payments(self, raw: Raw, since_ms: int) -> None:
-        first = _first_row_since(raw, since_ms)
-        marks = ", ".join("?" * len(_SPENT_STATES))
-        rows = raw.execute(
-            f"{SELECT} WHERE id >= ? AND (state IN ({marks}) OR fee_wei IS NOT NULL) "  # noqa: S608  our own constants
-            f"UNION {SELECT} WHERE id IN (SELECT id FROM open_payment) ORDER BY id",
-            (first, *_SPENT_STATES),
-        )
-        for found in map(read_row, rows.fetchall()):
-            self._restore(found)
-
-    def _restore(self, found: PaymentRow) -> None:
-        record = found.record
-        if record.state in _SPENT_STATES:
-            self.books.restore(
-                record.payment_id,
-                payment_at(record.intent, record.decided_at_ms),
-                pending=record.state is State.PENDING_APPROVAL,
-                confirmed=record.state is State.CONFIRMED,
-            )
-        if record.nonce is not None and record.approval is not None:
-            self.books.restore_fee(
-                record.payment_id,
-                ChainId(record.intent.chain),
-                held_wei=record.approval.gas_limit * record.approval.max_fee_wei,
-                paid_wei=int(found.fee_wei or "0"),
-                paid_at_ms=found.settled_at_ms,
-            )
+        """Count what is held, however old, and what was spent since; rows are in the order of their times."""
+        books, first = self.books, _first_row_since(raw, since_ms)
+        for _, payment_id, state, nonce, gas_limit, max_fee_wei, *columns in raw.execute(
+            f"{_SPENT} UNION ALL {_LIVE} ORDER BY id", (first,)
+        ).fetchall():
+            payment = counted(tuple(columns))
+            books.hold(payment_id, payment, pending=state == State.PENDING_APPROVAL)
+            if state == State.CONFIRMED:
+                books.windows.confirm(payment_id)
+            elif nonce is not None:
+                books.fees.hold(payment_id, payment.chain, int(gas_limit) * int(max_fee_wei))
 
 
-def payment_at(intent: PaymentIntent, at_ms: int) -> Payment:
-    """Return what rules and limits match, of an intent that was decided at this time."""
-    return Payment(
-        agent=intent.agent_id,
-        operation=intent.operation,
-        chain=ChainId(intent.chain),
-        asset=AssetId(intent.asset),
-        to=Address(intent.to),
-        category=intent.category,
-        amount_units=intent.amount_units,
-        at_ms=at_ms,
-    )
+def _horizon_ms(control: Control) -> int:
+    """Return how far back a decision may look: windows, cool-downs, the search for payments of equal content."""
+    policies = control.policies.values()
+    looks = [max(policy.horizon_ms, policy.cooldown_ms) for policy in policies]
+    return max(looks, default=0) if control.settings is None else max(control.settings.deduplication_ms, *looks, 0)
 
 
 def _hashes(raw: Raw, sequence: int) -> bytes:

@@ -1,7 +1,6 @@
 """Gate 1: who may make an approval, and an index that finds the same rules whatever their number."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -160,6 +159,6 @@ def test_a_match_names_each_part_that_refuses_and_an_empty_list_matches_nobody()
 def test_an_amount_is_judged_only_for_an_asset_that_the_match_meets():
     bounded = Matcher(assets=frozenset({USDC}), amounts={USDC: (1, 4)})
     assert bounded.mismatches(PAYMENT) == ("amount",)
-    other = replace(PAYMENT, asset=AssetId("eip155:8453/slip44:60"))
+    other = PAYMENT._replace(asset=AssetId("eip155:8453/slip44:60"))
     assert bounded.mismatches(other) == ("assets",)
     assert not Matcher(amounts={USDC: (1, 9)}).matches(other)

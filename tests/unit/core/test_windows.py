@@ -41,7 +41,7 @@ def test_a_payment_exactly_one_window_old_has_left_it():
 
 
 def test_a_look_ahead_frees_nothing_for_an_earlier_moment():
-    windows = held(PAYMENT, replace(PAYMENT, at_ms=10_400))
+    windows = held(PAYMENT, PAYMENT._replace(at_ms=10_400))
     assert windows.use(DAY, PAYMENT, 11_400).held_units == 0
     assert windows.use(DAY, PAYMENT, 11_000).held_units == 100
     assert windows.use(DAY, PAYMENT, 10_999).held_units == 200
@@ -74,12 +74,12 @@ def test_what_leaves_the_window_and_is_given_back_later_is_not_subtracted_twice(
     windows = held(PAYMENT)
     assert windows.use(DAY, PAYMENT, 11_000).count == 0
     windows.release("0")
-    windows.hold("1", replace(PAYMENT, at_ms=11_000))
+    windows.hold("1", PAYMENT._replace(at_ms=11_000))
     assert windows.use(DAY, PAYMENT, 11_000).held_units == 100
 
 
 def test_each_group_has_its_own_counter_and_an_empty_grouping_shares_one():
-    other = replace(PAYMENT, agent="payroll")
+    other = PAYMENT._replace(agent="payroll")
     windows = held(PAYMENT, other)
     assert windows.use(DAY, PAYMENT, 10_000).count == 1
     assert windows.use(replace(DAY, key="shared", group_by=()), PAYMENT, 10_000).count == 2
