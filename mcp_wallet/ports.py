@@ -131,6 +131,10 @@ class BudgetLine:
 class Ledger(Protocol):
     """The one authority on what was decided, reserved, signed and settled."""
 
+    @property
+    def halted(self) -> bool:
+        """Whether this ledger was found to be behind an anchor: then nothing is decided, signed, sent or expired."""
+
     async def authenticate(self, api_key: str) -> tuple[Agent, CompiledPolicy, Settings]:
         """Return who holds the key, its policy and the active settings, as of the newest commit of any process.
 
@@ -155,7 +159,10 @@ class Ledger(Protocol):
         """
 
     async def sealed(self, payment_id: str) -> Sealed | None:
-        """Return the sealed bytes again of a payment that is `signing` (recovery signs the same bytes)."""
+        """Return the sealed bytes again of a payment that is `signing` (recovery signs the same bytes).
+
+        Returns None while a freeze covers it: a stop also stops what recovery would hand to the signer.
+        """
 
     async def store_signed(self, signed: Signed) -> None:
         """Make signed bytes, hash and nonce durable. Only after this may bytes leave. Idempotent for equal bytes."""

@@ -44,9 +44,9 @@ class Pipeline:
             facts = await self._chain_of(draft).facts(draft, fee_cap_wei=fee_cap_wei)  # (2) network, never under a lock
             decided = await self.ledger.decide_and_reserve(draft, facts)  # (3) Gate 1, one commit
         if isinstance(decided, Approved):
-            await self._tell(progress, "approved: signing and sending")
-            # (4) Gate 2, key, broadcast, Gate 3: in a task that is not the caller's to cancel
+            # (4) Gate 2, key, broadcast, Gate 3: not the caller's to cancel, and begun before anything is told
             task = self.settlement.start(decided.record)
+            await self._tell(progress, "approved: signing and sending")
             confirmed = await self._wait(task, progress)
             return replace(decided, record=confirmed) if confirmed is not None else decided
         return decided

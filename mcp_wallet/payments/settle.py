@@ -13,7 +13,7 @@ from typing import Final
 
 from mcp_wallet.core.building import build_payment
 from mcp_wallet.core.decision import Reason
-from mcp_wallet.core.errors import OutsideError
+from mcp_wallet.core.errors import OutsideError, WalletError
 from mcp_wallet.core.identifiers import AssetId, ChainId
 from mcp_wallet.core.lifecycle import HELD, State
 from mcp_wallet.core.reasons import ReasonCode
@@ -71,7 +71,7 @@ class Settlement:
     async def _drive_safely(self, record: PaymentRecord) -> PaymentRecord | None:
         try:
             return await self.drive(record)
-        except OutsideError as error:
+        except WalletError as error:  # it is approved and stays under way: an error would make the model send it again
             log.warning("payment %s waits: %s %s", record.payment_id, error.code, error.message)
             return None
 

@@ -1,7 +1,6 @@
 """The wallet: everything that one home's payments need, with the work that goes on behind the answers."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -9,7 +8,7 @@ from typing import Final, Protocol
 
 from mcp_wallet.core.building import build_payment
 from mcp_wallet.core.canonical import Json
-from mcp_wallet.core.errors import OutsideError
+from mcp_wallet.core.errors import WalletError
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.payments.anchoring import Anchoring, Notary
 from mcp_wallet.payments.desk import AgentDesk
@@ -100,11 +99,10 @@ class Wallet:
 
     async def close(self) -> None:
         """Stop driving (everything durable goes on at the next start), anchor the head, close the ledger."""
-        for task in (self._starting, self._round):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        begun = [task for task in (self._starting, self._round) if task is not None]
+        for task in begun:
+            task.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)  # a start that failed must not keep the ledger open
         await self._settlement.stop()
         self._lease.release()
         try:
@@ -112,11 +110,12 @@ class Wallet:
                 await self._record_suppressed(all_of_them=True)
                 await self._recorder.record("service_stopped", {}, actor=SYSTEM)
                 await self._anchoring.close()
-        except OutsideError as error:
+        except WalletError as error:
             log.warning("closing: %s", error.message)
-        for chain in self._chains.by_id.values():
-            await chain.close()
-        await self.ledger.close()
+        finally:
+            for chain in self._chains.by_id.values():
+                await chain.close()
+            await self.ledger.close()
 
     def _start_soon(self) -> None:
         failed = self._starting is not None and self._starting.done() and self._failed(self._starting)
@@ -139,12 +138,12 @@ class Wallet:
         adopt_after_ms = 0
         while True:
             try:
-                if self._lease.acquire():
+                if not self.ledger.halted and self._lease.acquire():
                     await self.ledger.expire_overdue()
                     await self._adopt(adopt_after_ms)
                     adopt_after_ms = ADOPT_AFTER_MS
                 await self._record_suppressed()
-            except OutsideError as error:
+            except WalletError as error:
                 log.warning("settlement waits: %s %s", error.code, error.message)
             await asyncio.sleep(ROUND_SECONDS)
 

@@ -2,8 +2,11 @@
 
 import shutil
 
+import pytest
+
 from mcp_wallet.core.building import build_payment
 from mcp_wallet.core.decision import Facts
+from mcp_wallet.core.errors import OutsideError
 from mcp_wallet.core.intent import PaymentRequest, parse_request
 from mcp_wallet.core.lifecycle import State
 from mcp_wallet.core.reasons import ReasonCode
@@ -68,6 +71,53 @@ async def test_a_freeze_between_reservation_and_claim_releases_it_unsigned(tmp_p
     assert await other.claim(record.payment_id, build_payment) is None, "a released approval cannot be used again"
     await other.close()
     await world.ledger.close()
+
+
+@promise("kill-switch")
+async def test_recovery_does_not_ask_the_signer_while_a_freeze_covers_the_payment(tmp_path):
+    signer, chain = FakeSigner(), FakeChain()
+    world = await ledger_world(tmp_path / "ledger.db", sender=signer.address)
+    record = await reserved(world)
+    assert await world.ledger.claim(record.payment_id, build_payment) is not None
+    await world.ledger.freeze("all", "", reason="test", actor=OPERATOR)
+    settlement = Settlement(world.ledger, Chains({LOCAL: chain}), signer, world.settings, lambda: 0.0)
+    (waiting,) = await world.ledger.in_flight()
+    assert await settlement.drive(waiting) is None
+    assert (signer.asked, chain.raws) == ([], [])
+
+    await world.ledger.unfreeze("all", "", reason="test", actor=OPERATOR)
+    assert await settlement.drive(waiting) is not None
+    assert chain.balances == {ALICE: 1_000_000}
+    await world.ledger.close()
+
+
+async def test_a_halted_ledger_claims_signs_and_expires_nothing(tmp_path):
+    clock = SteppedClock()
+    world = await ledger_world(tmp_path / "ledger.db", clock=clock)
+    signing, waiting = await reserved(world, "r1"), await reserved(world, "r2")
+    assert await world.ledger.claim(signing.payment_id, build_payment) is not None
+    world.ledger.halt(ReasonCode.ROLLBACK_DETECTED)
+    clock.advance(60_001)
+    assert await world.ledger.claim(waiting.payment_id, build_payment) is None
+    assert await world.ledger.sealed(signing.payment_id) is None
+    assert await world.ledger.expire_overdue() == 0
+    assert [r.state for r in await world.ledger.in_flight()] == [State.SIGNING, State.RESERVED]
+    await world.ledger.close()
+
+
+async def test_a_wallet_whose_start_failed_still_closes_its_ledger(tmp_path):
+    playground = await make_playground(tmp_path, node="http://127.0.0.1:1", funded=False)
+    wallet = await open_wallet(playground.where, chains=Chains({LOCAL: FakeChain()}))
+
+    async def unreadable() -> None:
+        raise OutsideError(ReasonCode.LEDGER_UNAVAILABLE, "The anchor cannot be read.")
+
+    wallet._check = unreadable
+    with pytest.raises(OutsideError, match="anchor"):
+        await wallet.start()
+    await wallet.close()
+    with pytest.raises(ValueError, match="Connection closed"):
+        await wallet.ledger.head()
 
 
 async def test_only_one_of_two_processes_claims_an_approval_and_no_nonce_is_used_twice(tmp_path):

@@ -38,13 +38,14 @@ class Execution:
     state: LedgerState
     names: KeyedNames
     clock: Clock
+    halted: bool = False
 
     # -- Gate 2 ----------------------------------------------------------------------------------------------
 
     def claim(self, payment_id: str, build: Builder) -> Sealed | GateRefusal | None:
         """Consume the approval: look again at freezes, policy, settings and time, give the nonce, seal, store."""
         row = self._row(payment_id)
-        if row.record.state is not State.RESERVED:
+        if self.halted or row.record.state is not State.RESERVED:
             return None
         refusal = self._changed_since(row)
         if refusal is not None:
@@ -83,10 +84,16 @@ class Execution:
         return sealed
 
     def sealed(self, payment_id: str) -> Sealed | None:
-        """Seal the stored bytes of a `signing` payment again: the same checks, the same bytes."""
+        """Seal the stored bytes of a `signing` payment again: the same checks, the same bytes.
+
+        None while a freeze covers it or the ledger is halted: it keeps its nonce and waits, for the signer is not to
+        be asked after a stop.
+        """
         row = self._row(payment_id)
         record = row.record
         if record.state is not State.SIGNING or record.approval is None or record.nonce is None:
+            return None
+        if self.halted or self.state.books.frozen_by(_payment_of(record)):
             return None
         registry = self._settings().registry
         again = reseal(
@@ -168,6 +175,8 @@ class Execution:
 
     def expire_overdue(self) -> int:
         """Expire approvals and approval requests whose time is over."""
+        if self.halted:
+            return 0
         now_ms, expired = self._now(), 0
         for row in map(read_row, self.raw.execute(_OVERDUE, (now_ms,)).fetchall()):
             pending = row.record.state is State.PENDING_APPROVAL

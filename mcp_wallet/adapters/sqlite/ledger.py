@@ -103,8 +103,14 @@ class SqliteLedger:
         return self._committer.commits
 
     def halt(self, code: ReasonCode) -> None:
-        """Refuse every further decision of this process with a code (`ROLLBACK_DETECTED`)."""
+        """Refuse every further decision, claim and expiry of this process with a code (`ROLLBACK_DETECTED`)."""
         self._gate.halted = str(code)
+        self._execution.halted = True
+
+    @property
+    def halted(self) -> bool:
+        """See `ports.Ledger`."""
+        return self._execution.halted
 
     # -- agent plane -------------------------------------------------------------------------------------------
 
