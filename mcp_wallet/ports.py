@@ -8,7 +8,7 @@ wallet's own verbs, each one ledger transaction.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mcp_wallet.core.approval import Approval
 from mcp_wallet.core.canonical import Json
@@ -31,8 +31,7 @@ class Head:
     root: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentRecord:
+class PaymentRecord(NamedTuple):
     """One payment as the ledger has it. Amounts in base units; fees in wei; times in Unix milliseconds.
 
     `reasons` are the decision's; `ended_by` is the code of what ended an allowed payment without paying it

@@ -102,4 +102,4 @@ def sealed(payment: Approved) -> Sealed:
 
 def with_approval(payment: Approved, **changes: Any) -> Approved:
     """Return the payment under a changed approval."""
-    return replace(payment, approval=replace(payment.approval, **changes))
+    return replace(payment, approval=payment.approval._replace(**changes))

@@ -104,34 +104,37 @@ def decision_payload(
     plaintext: bool,
 ) -> dict[str, Json]:
     """Return what `policy_decision` holds beside its envelope: enough to decide again and compare byte for byte."""
-    limits = {limit.limit_id: limit for limit in policy.limits}
     asset = draft.asset.asset_id
-    day = _tightest_day(decision.counters.uses, limits, asset)
-    per_transaction = policy.per_transaction_max(draft.agent_id, asset)
+    bucket = policy.bucket(draft.agent_id, draft.chain.chain_id, asset)
+    limits = {limit.limit_id: limit for limit in bucket.limits}
+    day_limit, spent_today, remaining_daily = _tightest_day(decision.counters.uses, limits, asset)
+    counters = _counters(decision, limits, asset)
+    counters["spentToday"] = spent_today
+    counters["remainingDaily"] = remaining_daily
+    described = intent.document()
+    described |= {
+        "chainName": draft.chain.name,
+        "symbol": draft.asset.symbol,
+        "recipientHash": recipient_hash,
+        "amountHuman": format_amount(draft.amount_units, draft.asset.decimals),
+        "payee": draft.payee,
+        "memo": draft.memo,
+        "idempotencyKey": draft.idempotency_key,
+        "fingerprint": fingerprint,
+    }
     return {
         "paymentId": payment_id,
         "decision": str(decision.outcome),
         "reasons": [r.document() for r in decision.reasons],
-        "intent": intent.document()
-        | {
-            "chainName": draft.chain.name,
-            "symbol": draft.asset.symbol,
-            "recipientHash": recipient_hash,
-            "amountHuman": format_amount(draft.amount_units, draft.asset.decimals),
-            "payee": draft.payee,
-            "memo": draft.memo,
-            "idempotencyKey": draft.idempotency_key,
-            "fingerprint": fingerprint,
-        },
+        "intent": described,
         "policy": {
             "id": decision.policy_id,
             "version": decision.policy_version,
             "hash": decision.policy_hash,
-            "limits": {"perTransaction": _text(per_transaction), "daily": day["limit"]},
+            "limits": {"perTransaction": _text(policy.per_transaction_max(draft.agent_id, asset)), "daily": day_limit},
         },
         "settings": {"version": settings_version, "hash": decision.settings_hash},
-        "counters": _counters(decision, limits, asset)
-        | {"spentToday": day["spent"], "remainingDaily": day["remaining"]},
+        "counters": counters,
         "facts": decision.facts.document(),
         "remaining": {k: str(v) for k, v in decision.remaining.items()},
         "plaintext": plaintext,
@@ -139,20 +142,21 @@ def decision_payload(
 
 
 def _counters(decision: Decision, limits: Mapping[str, Limit], asset: AssetId) -> dict[str, Json]:
+    """Return what the decision knew of the past; zero, nothing and empty are left out."""
     counters = decision.counters
     fields = {
-        "lastPaymentMs": _text(counters.last_payment_ms),
-        "lastEventMs": str(counters.last_event_ms),
-        "wallMs": str(counters.wall_ms),
-        "knownSinceMs": _text(counters.known_since_ms),
+        "lastPaymentMs": counters.last_payment_ms,
+        "lastEventMs": counters.last_event_ms,
+        "wallMs": counters.wall_ms,
+        "knownSinceMs": counters.known_since_ms,
         "imitates": counters.imitates,
-        "ledgerNonce": _text(counters.ledger_nonce),
-        "pending": str(counters.pending),
-        "feesTodayWei": str(counters.fees_today_wei),
+        "ledgerNonce": counters.ledger_nonce,
+        "pending": counters.pending,
+        "feesTodayWei": counters.fees_today_wei,
         "duplicate": counters.duplicate,
         "halted": counters.halted,
     }
-    document: dict[str, Json] = {k: v for k, v in fields.items() if v not in ("", "0")}
+    document: dict[str, Json] = {name: str(value) for name, value in fields.items() if value}
     document["windows"] = [_window(use, limits[use.limit_id], asset) for use in counters.uses]
     if counters.frozen_by:
         document["frozenBy"] = list(counters.frozen_by)
@@ -168,8 +172,8 @@ def _window(use: WindowUse, limit: Limit, asset: AssetId) -> dict[str, Json]:
         "held": str(use.held_units),
         "count": str(use.count),
     }
-    maximum = (limit.max_units_by_asset or {}).get(asset)
-    if maximum is not None:
+    if limit.max_units_by_asset is not None and asset in limit.max_units_by_asset:
+        maximum = limit.max_units_by_asset[asset]
         document["limit"] = str(maximum)
         document["remaining"] = str(max(0, maximum - use.spent_units - use.held_units))
     if limit.max_count is not None:
@@ -179,20 +183,19 @@ def _window(use: WindowUse, limit: Limit, asset: AssetId) -> dict[str, Json]:
     return document
 
 
-def _tightest_day(uses: tuple[WindowUse, ...], limits: Mapping[str, Limit], asset: AssetId) -> dict[str, str]:
+def _tightest_day(uses: tuple[WindowUse, ...], limits: Mapping[str, Limit], asset: AssetId) -> tuple[str, str, str]:
     """Return limit, spent and remaining of the tightest matching 24 h limit of the asset; empty texts without one."""
     best: tuple[int, int, int] | None = None
     for use in uses:
         limit = limits[use.limit_id]
-        maximum = (limit.max_units_by_asset or {}).get(asset)
-        if maximum is None or limit.window.span_ms != DAY_MS:
+        if limit.window.span_ms != DAY_MS or limit.max_units_by_asset is None:
             continue
-        used = use.spent_units + use.held_units
-        candidate = (max(0, maximum - used), maximum, used)
-        best = candidate if best is None else min(best, candidate)
-    if best is None:
-        return {"limit": "", "spent": "", "remaining": ""}
-    return {"limit": str(best[1]), "spent": str(best[2]), "remaining": str(best[0])}
+        maximum = limit.max_units_by_asset.get(asset)
+        if maximum is not None:
+            used = use.spent_units + use.held_units
+            candidate = (max(0, maximum - used), maximum, used)
+            best = candidate if best is None else min(best, candidate)
+    return ("", "", "") if best is None else (str(best[1]), str(best[2]), str(best[0]))
 
 
 def _text(value: int | None) -> str:

@@ -1,8 +1,7 @@
 """The approval: Gate 1's single-use permission for exactly one transaction. A ledger row is its only authority."""
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from mcp_wallet.core.identifiers import Address, ChainId
 
@@ -16,8 +15,7 @@ class Purpose(StrEnum):
     PAY = "pay"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
+class Approval(NamedTuple):
     """Binds *what* (fingerprint, policy, settings) and *how* (chain, sender, gas, fees).
 
     The account nonce is bound when the approval is claimed, in the transaction that consumes it: a nonce given

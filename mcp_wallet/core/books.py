@@ -52,7 +52,7 @@ class Books:
         self.last_event_ms = max(self.last_event_ms, at_ms)
         kind = event["eventType"]
         if kind == "policy_decision":
-            self._apply_decision(event, at_ms)
+            self.decided(_str(event, "paymentId"), payment_of(event, at_ms), _str(event, "decision"))
         elif is_given_back(event):
             self.release(_str(event, "paymentId"))
             self._pay_fee(event, at_ms)
@@ -67,6 +67,14 @@ class Books:
             self.freezes[_str(event, "kind"), _str(event, "value")] = _str(event, "reason")
         elif kind == "kill_switch_released":
             self.freezes.pop((_str(event, "kind"), _str(event, "value")), None)
+
+    def decided(self, payment_id: str, payment: Payment, outcome: str) -> None:
+        """Count a decision at the payment's own time: an admitted payment is held, a denial is remembered."""
+        self.last_event_ms = max(self.last_event_ms, payment.at_ms)
+        if outcome == Outcome.DENY:
+            self._denials.setdefault(payment.agent, deque()).append(payment.at_ms)
+        else:
+            self.hold(payment_id, payment, pending=outcome == Outcome.REQUIRE_APPROVAL)
 
     def hold(self, payment_id: str, payment: Payment, *, pending: bool) -> None:
         """Count an admitted payment as held from its own time on."""
@@ -88,14 +96,6 @@ class Books:
         self._contents[payment[:-1]].pop(payment_id, None)
         if pending:
             self.pending[payment.agent] -= 1
-
-    def _apply_decision(self, event: Mapping[str, Json], at_ms: int) -> None:
-        outcome = event["decision"]
-        if outcome == Outcome.DENY:
-            self._denials.setdefault(_str(event, "agentId"), deque()).append(at_ms)
-            return
-        payment = payment_of(event, at_ms)
-        self.hold(_str(event, "paymentId"), payment, pending=outcome == Outcome.REQUIRE_APPROVAL)
 
     def _pay_fee(self, event: Mapping[str, Json], at_ms: int) -> None:
         self.fees.settle(_str(event, "paymentId"), paid_wei=int(_str(event, "feeWei") or "0"), at_ms=at_ms)

@@ -102,8 +102,7 @@ class CompiledPolicy:
 
     def per_transaction_max(self, agent: str, asset: AssetId) -> int | None:
         """Return the most that one payment may be under any allow rule, in base units; None when none speaks of it."""
-        fits = self.bucket(agent, asset.partition("/")[0], asset).allow.items
-        return max((min(fit.maximum_units, fit.high_units) for fit in fits), default=None)
+        return self.bucket(agent, asset.partition("/")[0], asset).per_transaction_max
 
     def lists(self, address: Address) -> bool:
         """Return whether an allow rule names this recipient."""

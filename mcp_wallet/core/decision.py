@@ -41,15 +41,18 @@ class Reason:
 
     def document(self) -> dict[str, Json]:
         """Return the non-empty fields, as they stand on the trail."""
-        fields = {
-            "code": str(self.code),
-            "rule": self.rule,
-            "pointer": self.pointer,
-            "observed": self.observed,
-            "limit": self.limit,
-            "remaining": self.remaining,
-        }
-        return {k: v for k, v in fields.items() if v}
+        document: dict[str, Json] = {"code": str(self.code)}
+        if self.rule:
+            document["rule"] = self.rule
+        if self.pointer:
+            document["pointer"] = self.pointer
+        if self.observed:
+            document["observed"] = self.observed
+        if self.limit:
+            document["limit"] = self.limit
+        if self.remaining:
+            document["remaining"] = self.remaining
+        return document
 
 
 class WindowUse(NamedTuple):
@@ -115,7 +118,7 @@ class Facts:
             "simulationRevert": self.simulation_revert,
             "recipientCode": self.recipient_code,
         }
-        return {k: str(v) for k, v in fields.items() if v is not None and v != ""}
+        return {k: str(v) for k, v in fields.items() if v not in (None, "")}
 
 
 NO_FACTS = Facts()

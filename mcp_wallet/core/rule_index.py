@@ -104,12 +104,15 @@ class Bucket:
     """What speaks about one (agent, chain, asset).
 
     Args:
+        per_transaction_max: The most that one payment may be under any allow rule, in base units; None when no allow
+            rule speaks of it.
         plain_limits: All limits in the policy's order, when none of them looks at anything further; else None.
     """
 
     allow: RecipientTable[Fit]
     deny: RecipientTable[Fit]
     approval: RecipientTable[Fit]
+    per_transaction_max: int | None
     limits: tuple[Limit, ...]
     plain_limits: tuple[Limit, ...] | None
 
@@ -129,10 +132,12 @@ def bucket_of(rules: Sequence[Rule], limits: Sequence[Limit], *, agent: str, cha
     """Return everything that speaks about this agent, chain and asset, the rules ordered by id."""
     fitting = sorted((r for r in rules if _fits(r.matcher, agent, chain, asset)), key=lambda r: r.rule_id)
     counting = tuple(limit for limit in limits if _fits(limit.matcher, agent, chain, asset))
+    allow = _table(fitting, ALLOW, asset)
     return Bucket(
-        allow=_table(fitting, ALLOW, asset),
+        allow=allow,
         deny=_table(fitting, DENY, asset),
         approval=_table(fitting, REQUIRE_APPROVAL, asset),
+        per_transaction_max=max((min(fit.maximum_units, fit.high_units) for fit in allow.items), default=None),
         limits=counting,
         plain_limits=counting if all(_is_plain(limit.matcher) for limit in counting) else None,
     )

@@ -8,7 +8,7 @@ bytes that leave are always the stored ones.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from mcp_wallet.core.building import build_payment
@@ -89,8 +89,7 @@ class Settlement:
             current = await self.ledger.payment(agent_id="", payment_id=record.payment_id)
         else:
             signed = await self._sign(sealed)
-            current = replace(
-                record,
+            current = record._replace(
                 state=State.SIGNED,
                 nonce=signed.nonce,
                 signed=signed.raw,
@@ -176,7 +175,7 @@ class Settlement:
             return None
         if settlement.outcome == "confirmed":
             await self.ledger.confirm(record.payment_id, receipt)
-            return replace(record, state=State.CONFIRMED, block_number=receipt.block_number)
+            return record._replace(state=State.CONFIRMED, block_number=receipt.block_number)
         await self._fail_with_evidence(record, receipt)
         return record
 

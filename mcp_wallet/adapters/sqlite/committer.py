@@ -17,12 +17,14 @@ import aiosqlite
 import sqlcipher3.dbapi2 as sqlcipher
 
 from mcp_wallet.adapters.sqlite.connection import Raw, database_errors, open_raw
+from mcp_wallet.adapters.sqlite.unwritten import Later
 from mcp_wallet.core.errors import InvariantBroken, OutsideError, WalletError
 from mcp_wallet.core.reasons import ReasonCode
 
 T = TypeVar("T")
 BATCH_MAX: Final = 256
 Operation = Callable[[], Any]
+"""Runs inside a transaction."""
 
 
 class Committer:
@@ -32,6 +34,7 @@ class Committer:
         connection: Opened by `open`, never shared.
         begin: Called after BEGIN with the raw connection, to bring memory up to date.
         forget: Called after a rollback: whatever memory holds may be wrong.
+        write_out: Gives the engine the rows that operations have kept back.
         settled: Called when memory holds exactly what is committed: after a commit, and before a read.
         writes: Returns how many events were appended so far, to tell whether a refusing operation had written.
     """
@@ -43,21 +46,35 @@ class Committer:
         lock_path: Path,
         begin: Callable[[Raw], None],
         forget: Callable[[], None],
+        write_out: Callable[[Raw], None],
         settled: Callable[[], None],
         writes: Callable[[], int],
     ) -> None:
         """Take the parts; nothing runs until the first call."""
         self._connection = connection
         self._begin, self._forget, self._writes, self._settled = begin, forget, writes, settled
+        self._write_out = write_out
         self._lock_file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._queue: list[tuple[Operation, asyncio.Future[Any]]] = []
+        self._queue: list[tuple[Operation, bool, asyncio.Future[Any]]] = []
         self._drain: asyncio.Task[None] | None = None
         self.commits = 0
 
     async def write(self, operation: Callable[[], T]) -> T:
-        """Run the operation in the next commit; what it returned is durable when this returns."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.append((operation, future))
+        """Run the operation in the next commit; what it returned is durable when this returns.
+
+        It finds in the tables what earlier operations of its batch have written.
+        """
+        outcome: T = await self._queued(operation, reads_tables=True)
+        return outcome
+
+    async def write_later(self, operation: Callable[[], Later[T]]) -> T:
+        """As `write`, for an operation that reads no table but the guards' and leaves its writing for later."""
+        outcome: T = await self._queued(operation, reads_tables=False)
+        return outcome
+
+    async def _queued(self, operation: Operation, *, reads_tables: bool) -> Any:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.append((operation, reads_tables, future))
         if self._drain is None or self._drain.done():
             self._drain = asyncio.create_task(self._drain_queue())
         return await future  # a caller that is cancelled cancels its future, never the operation
@@ -76,8 +93,8 @@ class Committer:
     async def _drain_queue(self) -> None:
         while self._queue:
             batch, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
-            outcomes = await self._commit([operation for operation, _ in batch])
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
+            outcomes = await self._commit([entry[:2] for entry in batch])
+            for (_, _, future), outcome in zip(batch, outcomes, strict=True):
                 if future.done():
                     continue
                 if isinstance(outcome, Exception):
@@ -85,7 +102,7 @@ class Committer:
                 else:
                     future.set_result(outcome)
 
-    async def _commit(self, operations: list[Operation]) -> list[Any]:
+    async def _commit(self, operations: list[tuple[Operation, bool]]) -> list[Any]:
         """Return one outcome per operation; what fails the whole batch is the outcome of each."""
         try:
             return await _on_thread(self._connection, lambda: self._write_transaction(operations))
@@ -94,14 +111,19 @@ class Committer:
 
     # -- on the connection's thread ----------------------------------------------------------------------------
 
-    def _write_transaction(self, operations: list[Operation]) -> list[Any]:
+    def _write_transaction(self, operations: list[tuple[Operation, bool]]) -> list[Any]:
         raw = _raw(self._connection)
         fcntl.flock(self._lock_file, fcntl.LOCK_EX)
         try:
             with database_errors():
                 raw.execute("BEGIN IMMEDIATE")
                 self._begin(raw)
-                outcomes = [self._outcome(operation) for operation in operations]
+                outcomes = []
+                for operation, reads_tables in operations:
+                    if reads_tables:
+                        self._write_out(raw)
+                    outcomes.append(self._outcome(operation))
+                self._write_out(raw)
                 raw.execute("COMMIT")
             self.commits += 1
             self._settled()
@@ -110,7 +132,7 @@ class Committer:
             raise
         finally:
             fcntl.flock(self._lock_file, fcntl.LOCK_UN)
-        return outcomes
+        return [outcome.value if isinstance(outcome, Later) else outcome for outcome in outcomes]
 
     def _outcome(self, operation: Operation) -> Any:
         """Return what the operation returned or why it refused; a refusal after a write fails the whole batch."""

@@ -123,7 +123,6 @@ class ControlPlane:
         solo = self.state.control.settings is not None and self.state.control.settings.solo
         separation: dict[str, Json] = {"separationOfDuties": False} if solo and actor.kind == "operator" else {}
         return append_event(
-            self.raw,
             self.state,
             kind,
             {"actor": _actor(actor)} | separation | dict(payload),

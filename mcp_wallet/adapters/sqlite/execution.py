@@ -239,7 +239,6 @@ class Execution:
     def _event(self, row: PaymentRow, kind: EventType, payload: dict[str, Json], *, at_ms: int | None = None) -> None:
         record: PaymentRecord = row.record
         append_event(
-            self.raw,
             self.state,
             kind,
             {"paymentId": record.payment_id, "intentFingerprint": record.fingerprint} | payload,

@@ -1,14 +1,16 @@
 """Gate 1 inside its transaction: guards, freezes, counters, decide, reserve, record."""
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias
 
 from mcp_wallet.adapters.sqlite.connection import Raw
-from mcp_wallet.adapters.sqlite.duplicates import GuardState, guard_state
+from mcp_wallet.adapters.sqlite.duplicates import Guards, GuardState
 from mcp_wallet.adapters.sqlite.keyed import KeyedNames
-from mcp_wallet.adapters.sqlite.rows import find_row, insert_row
+from mcp_wallet.adapters.sqlite.rows import add_row, find_row
 from mcp_wallet.adapters.sqlite.state import LedgerState
-from mcp_wallet.adapters.sqlite.trail import append_event
+from mcp_wallet.adapters.sqlite.trail import append_event, new_event
+from mcp_wallet.adapters.sqlite.unwritten import Later
 from mcp_wallet.contract.events import EventType, decision_payload
 from mcp_wallet.core.approval import Approval
 from mcp_wallet.core.books import HOUR_MS, counters_at
@@ -31,6 +33,9 @@ _STATE_OF: Final = {
     Outcome.DENY: State.DENIED,
 }
 
+Answer: TypeAlias = Approved | Denied | Replayed | None
+"""None when the gate was to refuse and nothing else, and did not refuse."""
+
 
 class _Question(NamedTuple):
     """A draft and what decides about it, as of one moment: `payment.at_ms`; `wall_ms` is what the wall clock said."""
@@ -43,17 +48,29 @@ class _Question(NamedTuple):
     guards: GuardState
 
 
+class _Decided(NamedTuple):
+    """A decision that counts and is not written yet."""
+
+    question: _Question
+    decision: Decision
+    intent: PaymentIntent
+    payment_id: str
+    sequence: int
+
+
 @dataclass(slots=True)
 class Gate:
     """Gate 1 on one connection; its methods run on the connection's thread, inside a transaction.
 
     Args:
+        guards: Against paying twice, on the same connection.
         names: What only the home's key can make.
         halted: A code that stops all spending, or empty text.
     """
 
     raw: Raw
     state: LedgerState
+    guards: Guards
     names: KeyedNames
     clock: Clock
     halted: str = ""
@@ -70,7 +87,6 @@ class Gate:
         question = self._question(draft)
         decision, intent = self._decide(question, NO_FACTS)
         append_event(
-            self.raw,
             self.state,
             EventType.SIMULATION,
             {
@@ -84,24 +100,26 @@ class Gate:
         )
         return decision
 
-    def decide_and_reserve(
-        self, draft: PaymentDraft, facts: Facts, *, only_refuse: bool = False
-    ) -> Approved | Denied | Replayed | None:
-        """Decide and write decision, reservation and event; None when it should only refuse and need not."""
+    def decide_and_reserve(self, draft: PaymentDraft, facts: Facts, *, only_refuse: bool = False) -> Later[Answer]:
+        """Decide and count now; event, reservation and answer are made when the batch is written out."""
         question = self._question(draft)
         if question.guards.verdict.replay:
-            return self._replayed(question.guards)
-        payment_id = self.names.payment_id(self.state.frontier.size)
+            return Later.known(self._replayed(question.guards))
+        payment_id = self.names.payment_id(self.state.next_sequence)
         decision, intent = self._decide(question, facts, payment_id=payment_id)
         if only_refuse and decision.outcome is not Outcome.DENY:
-            return None
-        record = self._write(question, decision, intent, payment_id)
-        self._after(record, question.settings)
-        if record.approval is not None:
-            return Approved(record=record, approval=record.approval)
-        return Denied(record=record)
+            return Later.known(None)
+        sequence = self.state.keep_place()
+        self.state.books.decided(payment_id, question.payment, decision.outcome)
+        decided = _Decided(question, decision, intent, payment_id, sequence)
+        answer: Later[Answer] = Later(partial(self._write, decided))
+        self.state.unwritten.add_later(answer, ((draft.reference, draft.to), (draft.idempotency_key, draft.agent_id)))
+        self._after(decided)
+        return answer
 
-    def _write(self, question: _Question, decision: Decision, intent: PaymentIntent, payment_id: str) -> PaymentRecord:
+    def _write(self, decided: _Decided) -> Approved | Denied:
+        """Make event, record and row of a decision."""
+        question, decision, intent, payment_id, sequence = decided
         draft, policy, settings = question.draft, question.policy, question.settings
         fingerprint = intent.fingerprint()
         payload = decision_payload(
@@ -115,9 +133,15 @@ class Gate:
             settings_version=settings.version,
             plaintext=settings.plaintext,
         )
-        sequence = append_event(
-            self.raw, self.state, EventType.POLICY_DECISION, payload, at_ms=decision.now_ms, agent_id=draft.agent_id
+        event = new_event(
+            EventType.POLICY_DECISION,
+            payload,
+            settings,
+            sequence=sequence,
+            at_ms=decision.now_ms,
+            agent_id=draft.agent_id,
         )
+        self.state.unwritten.fill_event(sequence, event)
         approval = _approval(decision, policy, intent, payment_id=payment_id, fingerprint=fingerprint)
         record = PaymentRecord(
             payment_id=payment_id,
@@ -136,13 +160,13 @@ class Gate:
             approval=approval,
             remaining_units=_least_units(decision, policy, question.payment),
         )
-        insert_row(
-            self.raw,
+        add_row(
+            self.state.unwritten,
             record,
             freed=decision.outcome is Outcome.DENY,
             expires_at_ms=decision.now_ms + policy.approval_ttl_ms if approval is None else approval.expires_at_ms,
         )
-        return record
+        return Denied(record=record) if approval is None else Approved(record=record, approval=approval)
 
     def now_ms(self) -> tuple[int, int]:
         """Return the decision's time, never before the newest event's, and what the wall clock says; asked once."""
@@ -167,7 +191,7 @@ class Gate:
         policy, settings = self.in_force(draft)
         now_ms, wall_ms = self.now_ms()
         payment = _payment_of(draft, now_ms)
-        guards = guard_state(self.raw, self.state.books, draft, payment, deduplication_ms=settings.deduplication_ms)
+        guards = self.guards.look_up(draft, payment, deduplication_ms=settings.deduplication_ms)
         return _Question(draft, policy, settings, payment, wall_ms, guards)
 
     def _decide(self, question: _Question, facts: Facts, *, payment_id: str = "") -> tuple[Decision, PaymentIntent]:
@@ -190,26 +214,29 @@ class Gate:
         return self.names.intent_id((draft.org_id, draft.agent_id, guards.guard, value, draft.to, str(guards.attempt)))
 
     def _replayed(self, guards: GuardState) -> Replayed:
+        self.state.write_out(self.raw)
         row = find_row(self.raw, self.names, guards.verdict.replay)
         if row is None:
             raise InvariantBroken("a guard named a payment that is not there")
         return Replayed(record=row.record)
 
-    def _after(self, record: PaymentRecord, settings: Settings) -> None:
+    def _after(self, decided: _Decided) -> None:
         """Ask people for what needs them; freeze an agent that was denied too often (it searches or is broken)."""
-        agent_id, at_ms = record.intent.agent_id, record.decided_at_ms
-        if record.outcome is Outcome.REQUIRE_APPROVAL:
-            payload: dict[str, Json] = {"paymentId": record.payment_id, "fingerprint": record.fingerprint}
-            append_event(self.raw, self.state, EventType.APPROVAL_REQUESTED, payload, at_ms=at_ms, agent_id=agent_id)
-        if record.outcome is not Outcome.DENY or ("agent", agent_id) in self.state.books.freezes:
+        question, decision, intent, payment_id, _ = decided
+        agent_id, at_ms = question.draft.agent_id, decision.now_ms
+        if decision.outcome is Outcome.REQUIRE_APPROVAL:
+            payload: dict[str, Json] = {"paymentId": payment_id, "fingerprint": intent.fingerprint()}
+            append_event(self.state, EventType.APPROVAL_REQUESTED, payload, at_ms=at_ms, agent_id=agent_id)
+        if decision.outcome is not Outcome.DENY or ("agent", agent_id) in self.state.books.freezes:
             return
-        if self.state.books.denials_since(agent_id, at_ms - HOUR_MS) >= settings.denials_per_hour:
+        denials_max = question.settings.denials_per_hour
+        if self.state.books.denials_since(agent_id, at_ms - HOUR_MS) >= denials_max:
             engage_freeze(
                 self.raw,
                 self.state,
                 kind="agent",
                 value=agent_id,
-                reason=f"{settings.denials_per_hour} denials within an hour",
+                reason=f"{denials_max} denials within an hour",
                 actor={"kind": "system", "name": "gate-1"},
                 at_ms=at_ms,
             )
@@ -224,7 +251,7 @@ def engage_freeze(
         (kind, value, reason),
     )
     payload: dict[str, Json] = {"kind": kind, "value": value, "reason": reason, "actor": actor}
-    append_event(raw, state, EventType.KILL_SWITCH_ENGAGED, payload, at_ms=at_ms)
+    append_event(state, EventType.KILL_SWITCH_ENGAGED, payload, at_ms=at_ms)
 
 
 def _payment_of(draft: PaymentDraft, at_ms: int) -> Payment:

@@ -11,6 +11,7 @@ from typing import Final
 from mcp_wallet.adapters.sqlite.access import Access
 from mcp_wallet.adapters.sqlite.committer import Committer, connect, raw_of
 from mcp_wallet.adapters.sqlite.control import ControlPlane
+from mcp_wallet.adapters.sqlite.duplicates import Guards
 from mcp_wallet.adapters.sqlite.execution import Execution
 from mcp_wallet.adapters.sqlite.gate import Gate
 from mcp_wallet.adapters.sqlite.keyed import KeyedNames
@@ -55,7 +56,7 @@ class SqliteLedger:
         """Use `open` or `create`."""
         self._committer, self._home_key = committer, home_key
         raw, names = raw_of(committer), KeyedNames(home_key)
-        self._gate = Gate(raw, state, names, clock)
+        self._gate = Gate(raw, state, Guards(raw, state), names, clock)
         self._execution = Execution(raw, state, names, clock)
         self._control = ControlPlane(raw, state, clock)
         self._queries = Queries(raw, state, names, clock)
@@ -92,6 +93,7 @@ class SqliteLedger:
             lock_path=path.with_name(path.name + ".lock"),
             begin=state.refresh,
             forget=state.forget,
+            write_out=state.write_out,
             settled=state.settle,
             writes=lambda: state.writes,
         )
@@ -125,13 +127,15 @@ class SqliteLedger:
             return found
         if not found:
             return None
-        decided = await self._committer.write(lambda: self._gate.decide_and_reserve(draft, NO_FACTS, only_refuse=True))
+        decided = await self._committer.write_later(
+            lambda: self._gate.decide_and_reserve(draft, NO_FACTS, only_refuse=True)
+        )
         assert not isinstance(decided, Approved), "without facts nothing is approved"  # noqa: S101
         return decided
 
     async def decide_and_reserve(self, draft: PaymentDraft, facts: Facts) -> Approved | Denied | Replayed:
         """See `ports.Ledger`."""
-        decided = await self._committer.write(lambda: self._gate.decide_and_reserve(draft, facts))
+        decided = await self._committer.write_later(lambda: self._gate.decide_and_reserve(draft, facts))
         assert decided is not None, "a full decision is never left out"  # noqa: S101
         return decided
 

@@ -11,6 +11,7 @@ import orjson
 
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.keyed import KeyedNames
+from mcp_wallet.adapters.sqlite.unwritten import Unwritten
 from mcp_wallet.core.approval import Approval, Purpose
 from mcp_wallet.core.decision import Outcome, Reason
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
@@ -20,16 +21,10 @@ from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.ports import PaymentRecord
 
-_INSERTED: Final = (
-    "id, payment_id, agent_id, operation, chain, asset, sender, recipient, category, amount, reference, "
-    "idempotency_key, decided_at_ms, state, freed, expires_at_ms, purpose, gas_limit, max_fee_wei, priority_fee_wei, "
-    "fee_cap_wei"
-)
 _READ: Final = (
     "id, payment_id, idempotency_key, decided_at_ms, state, expires_at_ms, purpose, gas_limit, max_fee_wei, "
     "priority_fee_wei, fee_cap_wei, nonce, unsigned, signed, transaction_hash, block_number, ended_by, body"
 )
-_INSERT: Final = f"INSERT INTO payment ({_INSERTED}) VALUES ({', '.join('?' * len(_INSERTED.split(',')))})"  # noqa: S608
 SELECT: Final = f"SELECT {_READ} FROM payment JOIN event ON sequence = id"  # noqa: S608  our own column names
 SELECT_OPEN: Final = f"{SELECT} WHERE id IN (SELECT id FROM open_payment)"  # noqa: S608  as above
 _BY_ID: Final = f"{SELECT} WHERE id = ?"
@@ -52,34 +47,29 @@ def find_row(raw: Raw, names: KeyedNames, payment_id: str) -> PaymentRow | None:
     return None if found is None or found.record.payment_id != payment_id else found
 
 
-def insert_row(raw: Raw, record: PaymentRecord, *, freed: bool, expires_at_ms: int) -> None:
-    """Store a decided payment; a freed one takes its own id so that its guards hold nobody."""
+def add_row(unwritten: Unwritten, record: PaymentRecord, *, freed: bool, expires_at_ms: int) -> None:
+    """Keep the row of a decided payment; a freed one takes its own id so that its guards hold nobody."""
     intent, approval, row_id = record.intent, record.approval, record.decision_sequence
-    permission = _NO_APPROVAL if approval is None else _permission(approval)
-    raw.execute(
-        _INSERT,
-        (
-            row_id,
-            record.payment_id,
-            intent.agent_id,
-            intent.operation,
-            intent.chain,
-            intent.asset,
-            intent.sender,
-            intent.to,
-            intent.category,
-            intent.amount,
-            intent.reference,
-            record.idempotency_key,
-            record.decided_at_ms,
-            str(record.state),
-            row_id if freed else 0,
-            expires_at_ms,
-            *permission,
-        ),
+    row = (
+        row_id,
+        record.payment_id,
+        intent.agent_id,
+        intent.operation,
+        intent.chain,
+        intent.asset,
+        address_bytes(intent.sender),
+        address_bytes(intent.to),
+        intent.category,
+        intent.amount,
+        intent.reference,
+        record.idempotency_key,
+        record.decided_at_ms,
+        str(record.state),
+        row_id if freed else 0,
+        expires_at_ms,
+        *(_NO_APPROVAL if approval is None else _permission(approval)),
     )
-    if record.state in HELD:
-        raw.execute("INSERT INTO open_payment (id) VALUES (?)", (row_id,))
+    unwritten.add_payment(row, is_open=not freed)
 
 
 def update_row(raw: Raw, record: PaymentRecord, state: State, *, freed: bool, changes: Mapping[str, object]) -> None:
@@ -129,6 +119,11 @@ def read_row(row: tuple[Any, ...]) -> PaymentRow:
     return PaymentRow(record=record, account_nonce=None if account_nonce is None else int(account_nonce))
 
 
+def address_bytes(address: str) -> bytearray:
+    """Return an address as the tables have it; a bytearray, because the driver binds bytes at twice the price."""
+    return bytearray.fromhex(address[2:])
+
+
 def counted(row: tuple[Any, ...]) -> Payment:
     """Return what limits and guards see of a payment, from the values of `COUNTED`."""
     agent_id, operation, chain, asset, recipient, category, amount, decided_at_ms = row
@@ -137,7 +132,7 @@ def counted(row: tuple[Any, ...]) -> Payment:
         operation=operation,
         chain=ChainId(chain),
         asset=AssetId(asset),
-        to=Address(recipient),
+        to=Address("0x" + recipient.hex()),
         category=category,
         amount_units=int(amount),
         at_ms=decided_at_ms,

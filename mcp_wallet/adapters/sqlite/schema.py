@@ -1,11 +1,11 @@
 """The ledger's tables, version 1. A later version is a further numbered migration; event rows are never altered.
 
-Amounts and fees are decimal text: SQLite integers end at 2^63. `event.hashes` holds the RFC 6962 node hashes of every
-complete subtree that ends at that leaf (see `core/merkle.py`), so the tree needs no table of its own. A payment is one
-row that also carries its guards, its approval and its bytes: few b-trees, few pages per commit. Its id is the sequence
-of the event that decided it, which says everything else about the decision; payments are found by that id (ADR 10).
-`open_payment` lists the rows whose budget is held; a partial index would be written at every step of a payment, not at
-its two ends.
+Amounts and fees are decimal text: SQLite integers end at 2^63. Addresses are their 20 bytes. `event.hashes` holds the
+RFC 6962 node hashes of every complete subtree that ends at that leaf (see `core/merkle.py`), so the tree needs no table
+of its own. A payment is one row that also carries its guards, its approval and its bytes: few b-trees, few pages per
+commit. Its id is the sequence of the event that decided it, which says everything else about the decision; payments are
+found by that id (ADR 10). `open_payment` lists the rows whose budget is held; a partial index would be written at every
+step of a payment, not at its two ends.
 """
 
 from typing import Final
@@ -19,7 +19,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
 CREATE TABLE event (
     sequence INTEGER PRIMARY KEY,
     hashes BLOB NOT NULL CHECK (length(hashes) >= 32 AND length(hashes) % 32 = 0),
-    body TEXT NOT NULL CHECK (length(body) <= 32768)
+    body TEXT NOT NULL CHECK (length(CAST(body AS BLOB)) <= 32768)
 ) STRICT;
 CREATE TRIGGER event_gapless BEFORE INSERT ON event
 WHEN NEW.sequence IS NOT (SELECT coalesce(max(sequence), -1) + 1 FROM event)
@@ -40,8 +40,8 @@ CREATE TABLE payment (
     operation TEXT NOT NULL,
     chain TEXT NOT NULL,
     asset TEXT NOT NULL,
-    sender TEXT NOT NULL,
-    recipient TEXT NOT NULL,
+    sender BLOB NOT NULL CHECK (length(sender) = 20),
+    recipient BLOB NOT NULL CHECK (length(recipient) = 20),
     category TEXT NOT NULL,
     amount TEXT NOT NULL,
     reference TEXT NOT NULL,
@@ -64,7 +64,7 @@ CREATE TABLE payment (
     settled_at_ms INTEGER,
     ended_by TEXT
 ) STRICT;
-CREATE UNIQUE INDEX payment_reference ON payment (reference, recipient, sender, freed) WHERE reference <> '';
+CREATE UNIQUE INDEX payment_reference ON payment (reference, recipient, freed) WHERE reference <> '';
 CREATE UNIQUE INDEX payment_key ON payment (idempotency_key, agent_id, freed) WHERE idempotency_key <> '';
 CREATE UNIQUE INDEX payment_nonce ON payment (chain, sender, nonce) WHERE nonce IS NOT NULL;
 CREATE INDEX payment_settled ON payment (settled_at_ms) WHERE settled_at_ms IS NOT NULL;

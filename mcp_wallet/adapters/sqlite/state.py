@@ -11,6 +11,7 @@ import orjson
 
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.rows import COUNTED, counted
+from mcp_wallet.adapters.sqlite.unwritten import Unwritten
 from mcp_wallet.contract.events import parse_rfc3339_ms
 from mcp_wallet.core.books import HOUR_MS, WEEK_MS, Books
 from mcp_wallet.core.canonical import Json
@@ -48,6 +49,7 @@ class LedgerState:
         """Know nothing until `refresh`."""
         self.known = False
         self.writes = 0
+        self.unwritten = Unwritten()
         self.frontier = Frontier.empty()
         self.books = Books()
         self.control = Control()
@@ -63,6 +65,23 @@ class LedgerState:
     def forget(self) -> None:
         """Distrust everything: the next `refresh` reads again."""
         self.known = False
+        self.unwritten.forget()
+
+    @property
+    def next_sequence(self) -> int:
+        """The sequence that the next event gets."""
+        return self.frontier.size + self.unwritten.events
+
+    def keep_place(self) -> int:
+        """Return the next sequence and keep its place; the event itself may be made later in the transaction."""
+        sequence = self.next_sequence
+        self.unwritten.add_event(sequence, {})
+        self.writes += 1
+        return sequence
+
+    def write_out(self, raw: Raw) -> None:
+        """Give the engine what the open transaction holds: before tables are read, and before COMMIT."""
+        self.unwritten.write_out(raw, self.frontier)
 
     def refresh(self, raw: Raw) -> None:
         """Bring memory up to the newest event of this transaction's snapshot."""
@@ -92,6 +111,7 @@ class LedgerState:
     # -- loading ---------------------------------------------------------------------------------------------
 
     def _load(self, raw: Raw, size: int) -> None:
+        self.write_out(raw)
         self.frontier = Frontier.load(size, lambda sequence: _hashes(raw, sequence))
         self.books = Books()
         self.horizon_ms = 0

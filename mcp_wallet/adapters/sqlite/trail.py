@@ -1,23 +1,20 @@
-"""Appending to the trail: envelope, canonical bytes, tree hashes, and the fold into memory, in one place."""
+"""Appending to the trail: envelope, sequence and the fold into memory, in one place.
 
-import secrets
+Canonical bytes, tree hashes and the row are made when the batch is written out (`unwritten.py`).
+"""
+
+import os
 from collections.abc import Mapping
-from typing import Final
 
-from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.state import LedgerState
-from mcp_wallet.contract.events import LEAF_BYTES_MAX, envelope
-from mcp_wallet.core.canonical import Json, canonical_bytes
+from mcp_wallet.contract.events import envelope
+from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.errors import InvariantBroken
-from mcp_wallet.core.merkle import leaf_hash
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.ports import Head
 
-_INSERT: Final = "INSERT INTO event (sequence, hashes, body) VALUES (?, ?, ?)"
-
 
 def append_event(
-    raw: Raw,
     state: LedgerState,
     event_type: str,
     payload: Mapping[str, Json],
@@ -35,25 +32,28 @@ def append_event(
     if active is None:
         message = "the first event of a home must bring its settings"
         raise InvariantBroken(message)
-    sequence = state.frontier.size
+    sequence = state.keep_place()
+    event = new_event(event_type, payload, active, sequence=sequence, at_ms=at_ms, agent_id=agent_id)
+    state.unwritten.fill_event(sequence, event)
+    state.books.apply(event, at_ms)
+    return sequence
+
+
+def new_event(
+    event_type: str, payload: Mapping[str, Json], settings: Settings, *, sequence: int, at_ms: int, agent_id: str
+) -> dict[str, Json]:
+    """Return an event under a fresh id."""
     event: dict[str, Json] = envelope(
         event_type,
-        event_id="evt_" + secrets.token_hex(16),
+        event_id="evt_" + os.urandom(16).hex(),
         at_ms=at_ms,
-        org_id=active.org_id,
-        environment=active.environment,
+        org_id=settings.org_id,
+        environment=settings.environment,
         agent_id=agent_id,
     )
     event |= payload
     event["sequence"] = sequence
-    body = canonical_bytes(event)
-    if len(body) > LEAF_BYTES_MAX:
-        message = f"an event of {len(body)} bytes is larger than a leaf may be"
-        raise InvariantBroken(message)
-    state.writes += 1
-    raw.execute(_INSERT, (sequence, state.frontier.append(leaf_hash(body)), body.decode()))
-    state.books.apply(event, at_ms)
-    return sequence
+    return event
 
 
 def head_of(state: LedgerState) -> Head:

@@ -155,7 +155,7 @@ def test_what_the_bytes_cannot_say_is_held_by_the_fingerprint(field):
 
 def test_an_approval_for_another_sender_does_not_fit():
     payment = approved()
-    other = replace(payment, approval=replace(payment.approval, sender=MALLORY))
+    other = replace(payment, approval=payment.approval._replace(sender=MALLORY))
     assert code_of(other.seal(payment.transaction)) == "FINGERPRINT_MISMATCH"
 
 
@@ -262,8 +262,7 @@ def test_the_vectors_are_answered_as_for_ever(vector):
     extra = tuple(token_asset(t["chain"], t["symbol"], t["address"], t["decimals"]) for t in given["tokens"])
     registry = Registry(chains=SHIPPED.chains, assets=(*SHIPPED.assets, *extra))
     payment = approved()
-    approval = replace(
-        payment.approval,
+    approval = payment.approval._replace(
         fingerprint=given["approval"]["fingerprint"],
         chain=given["approval"]["chain"],
         sender=Address(given["approval"]["from"]),
