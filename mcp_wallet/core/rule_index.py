@@ -28,12 +28,32 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalTerms:
+    """What a requireApproval rule asks of people.
+
+    Args:
+        quorum: How many distinct people must agree, at least 1.
+        approvers: Who counts; None is anybody with the approver role.
+        exclude_requester: Whether the owner of the agent that asks does not count.
+        ttl_ms: How long a vote counts.
+        channel: `outOfBand`, or `any` when a form inside the agent's client will do.
+    """
+
+    quorum: int
+    approvers: frozenset[str] | None
+    exclude_requester: bool
+    ttl_ms: int
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule, amounts in base units.
 
     Args:
         bounds: An allow rule's `perTransaction` (min, max) per asset, inclusive; empty for other effects.
         admits: What is said when this rule admits a payment.
+        approval: What a requireApproval rule asks of people; None for other effects.
     """
 
     rule_id: str
@@ -42,6 +62,7 @@ class Rule:
     matcher: Matcher
     bounds: dict[AssetId, tuple[int, int]]
     admits: Reason
+    approval: ApprovalTerms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
