@@ -160,6 +160,9 @@ def _counters(decision: Decision, limits: Mapping[str, Limit], asset: AssetId) -
     document["windows"] = [_window(use, limits[use.limit_id], asset) for use in counters.uses]
     if counters.frozen_by:
         document["frozenBy"] = list(counters.frozen_by)
+    if counters.votes:
+        document["votes"] = [{"by": v.by, "approves": v.approves, "at": rfc3339(v.at_ms)} for v in counters.votes]
+        document["requestedBy"] = counters.requested_by
     return document
 
 

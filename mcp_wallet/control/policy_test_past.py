@@ -13,6 +13,7 @@ from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.policy_gate import decide
 from mcp_wallet.core.policy_language import time_ms
 from mcp_wallet.core.policy_terms import recipient_address
+from mcp_wallet.core.votes import Vote
 from mcp_wallet.core.windows import Limit, Windows
 
 _COUNTING: Final = frozenset({"confirmed", "held"})
@@ -61,6 +62,8 @@ class Past:
             wall_ms=self._wall_ms,
             known_since_ms=self._policy.known_since(payment.to),
             imitates=imitated.name if imitated else "",
+            votes=tuple(Vote(v.by, v.vote == "approve", time_ms(v.at)) for v in self._case.approvals),
+            requested_by=self._case.requested_by,
         )
         return decide(self._policy, intent, counters, NO_FACTS, self._now_ms)
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.document import as_text, number_at
 from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.votes import Vote
 
 REASONS_MAX = 100
 
@@ -164,6 +165,8 @@ class Counters(NamedTuple):
         halted: A code that stops all spending (`ROLLBACK_DETECTED`), else empty.
         duplicate: A code of a guard against paying twice (`DUPLICATE_REFERENCE`), else empty.
         fees_today_wei: Fees of the chain in the last 24 h, those in flight at their most.
+        votes: What people said so far about this payment.
+        requested_by: The agent's owner, whom rules may exclude from voting; empty when nobody is excluded.
     """
 
     uses: tuple[WindowUse, ...] = ()
@@ -178,6 +181,8 @@ class Counters(NamedTuple):
     halted: str = ""
     duplicate: str = ""
     fees_today_wei: int = 0
+    votes: tuple[Vote, ...] = ()
+    requested_by: str = ""
 
 
 class Decision(NamedTuple):

@@ -13,7 +13,8 @@ from mcp_wallet.core.document import as_items, as_mapping, as_text, as_texts, nu
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.matching import Matcher
 from mcp_wallet.core.reasons import ReasonCode
-from mcp_wallet.core.rule_index import ApprovalTerms, Rule
+from mcp_wallet.core.rule_index import REQUIRE_APPROVAL, Rule
+from mcp_wallet.core.votes import ApprovalTerms
 from mcp_wallet.core.windows import Limit, Rolling
 
 UNITS_MAX: Final = (1 << 256) - 1
@@ -51,15 +52,16 @@ def _rule(rule: Mapping[str, Json], index: int, lists: Lists) -> Rule:
         matcher=_matcher(as_mapping(rule["match"]), lists),
         bounds=bounds,
         admits=Reason(code=ReasonCode.OK, rule=rule_id, pointer=pointer),
-        approval=_approval(as_mapping(rule["approval"])) if "approval" in rule else None,
+        approval=_terms(as_mapping(rule["approval"])) if rule["effect"] == REQUIRE_APPROVAL else None,
     )
 
 
-def _approval(approval: Mapping[str, Json]) -> ApprovalTerms:
+def _terms(approval: Mapping[str, Json]) -> ApprovalTerms:
+    approvers = approval.get("approvers")
     return ApprovalTerms(
         quorum=int(as_text(approval["quorum"])),
-        approvers=frozenset(as_texts(approval["approvers"])) if "approvers" in approval else None,
-        exclude_requester=approval["excludeRequester"] is True,
+        approvers=None if approvers is None else frozenset(as_texts(approvers)),
+        exclude_requester=approval["excludeRequester"] is not False,
         ttl_ms=int(as_text(approval["ttl"])),
         channel=as_text(approval["channel"]),
     )

@@ -16,7 +16,7 @@ from mcp_wallet.core.intent import PaymentIntent
 from mcp_wallet.core.limit_checks import remaining_before, standing_of, timing_reasons
 from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.reasons import ReasonCode
-from mcp_wallet.core.rule_checks import admitting_rule, approval_reasons, denying_reasons, refusal_reasons
+from mcp_wallet.core.rule_checks import NOBODY_ASKED, admitting_rule, denying_reasons, people_reasons, refusal_reasons
 
 _DENY_RANK: Final = 2
 _RANK: Final = (
@@ -118,8 +118,8 @@ def _decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, f
         limits = policy.limits_for(_payment(intent, units, now_ms))
     standing = standing_of(limits, counters.uses, asset=asset, units=units)
     rule = admitting_rule(bucket, intent, units)
-    approvals = approval_reasons(bucket, intent, units) if bucket.approval.items else ()
-    refusals = standing.reasons
+    asked = people_reasons(bucket, intent, units, counters, now_ms) if bucket.approval.items else NOBODY_ASKED
+    refusals, approvals = standing.reasons + asked.rejected, asked.missing
     if _is_unusual(policy, counters, facts):
         refusals += _unusual_refusals(policy, intent, counters, facts, now_ms)
     if rule is None:

@@ -4,16 +4,27 @@ Rules are alternatives: one allow rule that matches and whose own `perTransactio
 requireApproval rules only take away. Their order never matters.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from mcp_wallet.core.compile import CompiledPolicy
-from mcp_wallet.core.decision import Reason
+from mcp_wallet.core.decision import Counters, Reason
 from mcp_wallet.core.intent import PaymentIntent
 from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.rule_index import Bucket, Fit, Rule
+from mcp_wallet.core.votes import rejecting_vote
 
 PER_TRANSACTION: Final = "/perTransaction"
+
+
+class People(NamedTuple):
+    """What people have to say: the rejection, if any, and what is still to be approved."""
+
+    rejected: tuple[Reason, ...]
+    missing: tuple[Reason, ...]
+
+
+NOBODY_ASKED: Final = People((), ())
 
 _CODE_OF_PART: Final = {
     "assets": ReasonCode.ASSET_NOT_ALLOWED,
@@ -43,10 +54,31 @@ def denying_reasons(bucket: Bucket, intent: PaymentIntent, units: int) -> tuple[
     return tuple(_denial(fit.rule) for fit in found if fit.matches(intent.operation, intent.category, units))
 
 
-def approval_reasons(bucket: Bucket, intent: PaymentIntent, units: int) -> tuple[Reason, ...]:
-    """Return one reason for each requireApproval rule that matches: all of them must be satisfied together."""
+def people_reasons(bucket: Bucket, intent: PaymentIntent, units: int, counters: Counters, now_ms: int) -> People:
+    """Return what the votes say; without votes, everything is still to be approved.
+
+    Each requireApproval rule that matches asks for itself: all of them must be satisfied together.
+    """
+    asking = asking_rules(bucket, intent, units)
+    votes, requested_by = counters.votes, counters.requested_by
+    if not votes:
+        return People((), tuple(_approval(rule, units) for rule in asking))
+    terms = [rule.approval for rule in asking if rule.approval is not None]
+    rejection = rejecting_vote(terms, votes, requested_by=requested_by)
+    if rejection is not None:
+        return People((Reason(code=ReasonCode.APPROVAL_REJECTED, observed=rejection.by),), ())
+    missing = tuple(
+        _approval(rule, units)
+        for rule in asking
+        if rule.approval is None or not rule.approval.is_satisfied(votes, requested_by=requested_by, now_ms=now_ms)
+    )
+    return People((), missing)
+
+
+def asking_rules(bucket: Bucket, intent: PaymentIntent, units: int) -> tuple[Rule, ...]:
+    """Return the requireApproval rules that match."""
     found = bucket.approval.candidates(intent.to)
-    return tuple(_approval(fit.rule, units) for fit in found if fit.matches(intent.operation, intent.category, units))
+    return tuple(fit.rule for fit in found if fit.matches(intent.operation, intent.category, units))
 
 
 def refusal_reasons(policy: CompiledPolicy, bucket: Bucket, payment: Payment) -> tuple[Reason, ...]:

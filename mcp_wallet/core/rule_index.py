@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 from mcp_wallet.core.decision import Reason
 from mcp_wallet.core.identifiers import AssetId, ChainId
 from mcp_wallet.core.matching import Matcher
+from mcp_wallet.core.votes import ApprovalTerms
 from mcp_wallet.core.windows import Limit
 
 ALLOW: Final = "allow"
@@ -28,32 +29,13 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalTerms:
-    """What a requireApproval rule asks of people.
-
-    Args:
-        quorum: How many distinct people must agree, at least 1.
-        approvers: Who counts; None is anybody with the approver role.
-        exclude_requester: Whether the owner of the agent that asks does not count.
-        ttl_ms: How long a vote counts.
-        channel: `outOfBand`, or `any` when a form inside the agent's client will do.
-    """
-
-    quorum: int
-    approvers: frozenset[str] | None
-    exclude_requester: bool
-    ttl_ms: int
-    channel: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule, amounts in base units.
 
     Args:
         bounds: An allow rule's `perTransaction` (min, max) per asset, inclusive; empty for other effects.
         admits: What is said when this rule admits a payment.
-        approval: What a requireApproval rule asks of people; None for other effects.
+        approval: What a requireApproval rule asks for; None for other effects.
     """
 
     rule_id: str

@@ -163,6 +163,23 @@ class Windows:
         """Give a held or spent payment back."""
         self._change(payment_id, gone=True)
 
+    def set_aside(self, payment_id: str) -> bool:
+        """Count as if a held payment were not there, until `put_back`; False when it is not there anyway."""
+        position = self._position.get(payment_id)
+        if position is None or self._entries[position].gone:
+            return False
+        self._change(payment_id, gone=True)
+        return True
+
+    def put_back(self, payment_id: str) -> None:
+        """Count a payment again that was set aside, at its own time."""
+        position = self._position[payment_id]
+        entry = self._entries[position]
+        entry.gone = False
+        for counter in self._counters.values():
+            if counter.left <= position < counter.right:
+                counter.change(entry, +1)
+
     def use(self, limit: Limit, payment: Payment, now_ms: int) -> WindowUse:
         """Return what the limit already counts in this payment's group, in the window that ends now."""
         counter = self._counters.get(limit.key)

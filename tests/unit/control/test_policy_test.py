@@ -185,3 +185,30 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes | None
     path.mkdir() if content is None else path.write_bytes(content)
     with pytest.raises(OwnerError, match=r"`p\.yaml`"):
         load_policy_file(path, registry=SHIPPED, book=AddressBook())
+
+
+APPROVED = POLICY.replace(
+    "limits:", "  - {id: large, effect: requireApproval, match: {amount: {gt: '50'}}, approval: {quorum: 2}}\nlimits:"
+)
+
+
+def vote(by: str, said: str = "approve", at: str = "11:30") -> str:
+    return f"{{by: {by}, vote: {said}, at: '2026-03-10T{at}:00Z'}}"
+
+
+@pytest.mark.parametrize(
+    ("votes", "decision", "reason"),
+    [
+        ([], "REQUIRE_APPROVAL", "APPROVAL_REQUIRED"),
+        ([vote("nora")], "REQUIRE_APPROVAL", "APPROVAL_REQUIRED"),
+        ([vote("nora"), vote("omar")], "REQUIRE_APPROVAL", "APPROVAL_REQUIRED"),
+        ([vote("nora"), vote("pia")], "ALLOW", "OK"),
+        ([vote("nora", at="11:00"), vote("pia")], "REQUIRE_APPROVAL", "APPROVAL_REQUIRED"),
+        ([vote("pia", "reject", at="01:00")], "DENY", "APPROVAL_REJECTED"),
+    ],
+)
+def test_a_case_may_bring_votes(tmp_path, votes, decision, reason):
+    more = f"requestedBy: omar, approvals: [{', '.join(votes)}]"
+    written = case('amount: "60"', f"decision: {decision}, reasons: [{reason}]", more)
+    report = run(tmp_path, written, policy=APPROVED)
+    assert [c.message for c in report.cases] == [""]
