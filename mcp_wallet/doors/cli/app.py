@@ -12,6 +12,7 @@ from mcp_wallet.doors.cli.audit import audit_commands
 from mcp_wallet.doors.cli.config import config_commands, wallet_commands
 from mcp_wallet.doors.cli.demo import demo_command
 from mcp_wallet.doors.cli.doctor import doctor_command
+from mcp_wallet.doors.cli.examples import examples_command
 from mcp_wallet.doors.cli.freeze import kill_command, unkill_command
 from mcp_wallet.doors.cli.init import init_command
 from mcp_wallet.doors.cli.payee import payee_commands
@@ -55,6 +56,7 @@ def _serve(
 
 
 app.command("demo")(demo_command)
+app.command("examples")(examples_command)
 app.command("init")(init_command)
 app.command("doctor")(doctor_command)
 app.command("kill")(kill_command)

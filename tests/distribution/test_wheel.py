@@ -1,0 +1,70 @@
+"""Does what was installed from the wheel work, with nothing of the checkout near it?"""
+
+import json
+from importlib.metadata import PathDistribution
+from pathlib import Path
+
+import pytest
+from mcp import Client, StdioServerParameters
+from packaging.requirements import Requirement
+
+from mcp_wallet import __version__
+from tests.distribution.installed import Installed
+from tests.release.building import ROOT
+
+
+def test_the_program_is_called_as_the_distribution_is(installed: Installed):
+    ran = installed.run(installed.command, "--version")
+    assert (ran.returncode, ran.stdout) == (0, f"{__version__}\n")
+    shown = installed.run(str(installed.python), "-c", "import mcp_wallet; print(mcp_wallet.__file__)")
+    assert "site-packages" in shown.stdout
+    assert str(ROOT / "mcp_wallet") not in shown.stdout
+
+
+def test_nothing_that_it_needs_is_missing(installed: Installed):
+    ran = installed.run(str(installed.python), "-m", "pip", "check")
+    assert ran.returncode == 0, ran.stdout
+
+
+def test_what_the_playground_needs_is_what_its_extra_names(installed: Installed):
+    (site,) = (installed.python.parents[1] / "lib").glob("python*/site-packages")
+    (info,) = site.glob("mcp_wallet-*.dist-info")
+    wanted = map(Requirement, PathDistribution(info).requires or [])
+    extra = {need.name for need in wanted if need.marker is not None and need.marker.evaluate({"extra": "devnet"})}
+    there = {path.name.partition("-")[0].replace("_", "-").lower() for path in site.glob("*.dist-info")}
+    assert extra
+    assert extra <= there
+
+
+def test_the_demo_tells_its_whole_story(installed: Installed):
+    ran = installed.run(installed.command, "demo", "--json")
+    story = json.loads(ran.stdout)
+    assert (ran.returncode, story["ok"]) == (0, True), story
+    assert len(story["steps"]) >= 9
+
+
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+async def test_the_playground_pays(installed: Installed, era: str):
+    parameters = StdioServerParameters(
+        command=installed.command, args=["serve", "--dev"], env=installed.environ, cwd=installed.folder
+    )
+    async with Client(parameters, mode=era) as client:
+        paid = await client.call_tool("send_payment", {"to": "alice", "amount": "50.00", "reference": "r1"})
+    assert paid.structured_content is not None
+    assert paid.structured_content["decision"] == "ALLOW"
+
+
+def test_examples_and_policies_come_with_it(installed: Installed):
+    assert installed.run(installed.command, "examples", "mine").returncode == 0
+    for folder in ("examples", "policies"):
+        ours = {path.name: path.read_bytes() for path in (ROOT / folder).iterdir() if path.is_file()}
+        theirs = {path.name: path.read_bytes() for path in (installed.folder / "mine" / folder).iterdir()}
+        assert theirs == ours
+
+
+def test_the_policies_that_come_with_it_pass_their_own_tests(installed: Installed):
+    installed.run(installed.command, "examples", ".")
+    tests = sorted(str(path) for path in Path(installed.folder, "policies").glob("*.test.yaml"))
+    assert tests
+    ran = installed.run(installed.command, "policy", "test", *tests)
+    assert ran.returncode == 0, ran.stdout + ran.stderr

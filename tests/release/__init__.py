@@ -1,0 +1,1 @@
+"""What a release must be before anyone installs it: `make release-check`."""
