@@ -114,12 +114,13 @@ class AgentRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetLine:
-    """One budget of an agent, in base units of `asset`."""
+    """One budget of an agent, in base units of `asset`; `window` in words, `window_seconds` of a rolling one."""
 
     limit_id: str
     asset: AssetId
     chains: tuple[ChainId, ...]
-    window_ms: int
+    window: str
+    window_seconds: int | None
     limit_units: int | None
     limit_count: int | None
     spent_units: int

@@ -20,7 +20,6 @@ from mcp_wallet.core.windows import Limit
 
 SCHEMA: Final = "1"
 LEAF_BYTES_MAX: Final = 32_768
-DAY_MS: Final = 86_400_000
 
 
 class EventType(StrEnum):
@@ -191,7 +190,7 @@ def _tightest_day(uses: tuple[WindowUse, ...], limits: Mapping[str, Limit], asse
     best: tuple[int, int, int] | None = None
     for use in uses:
         limit = limits[use.limit_id]
-        if limit.window.span_ms != DAY_MS or limit.max_units_by_asset is None:
+        if not limit.window.is_daily or limit.max_units_by_asset is None:
             continue
         maximum = limit.max_units_by_asset.get(asset)
         if maximum is not None:

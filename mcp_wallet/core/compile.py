@@ -68,15 +68,18 @@ class CompiledPolicy:
     _buckets: dict[tuple[str, str, str], Bucket] = field(default_factory=dict, repr=False, compare=False)
     _scopes: dict[str, Scope] = field(default_factory=dict, repr=False, compare=False)
 
-    def bucket(self, agent: str, chain: str, asset: str) -> Bucket:
-        """Return what speaks about this agent, chain and asset; gathered once, then looked up."""
+    def bucket(self, agent: str, chain: str, asset: str, at_ms: int | None = None) -> Bucket:
+        """Return what speaks about this agent, chain and asset; gathered once, then looked up.
+
+        With a time only the rules whose hours cover it, without one all of them.
+        """
         if agent not in self._agents:
             agent = ""
         found = self._buckets.get((agent, chain, asset))
         if found is None:
             found = bucket_of(self.rules, self.limits, agent=agent, chain=ChainId(chain), asset=AssetId(asset))
             self._buckets[agent, chain, asset] = found
-        return found
+        return found.open_at(at_ms) if found.hours and at_ms is not None else found
 
     def scope(self, agent: str) -> Scope:
         """Return what the agent's allow rules admit, part by part; gathered once, then looked up."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
+from mcp_wallet.core.wall_clock import Hours
 
 
 class Payment(NamedTuple):
@@ -35,10 +36,11 @@ class Matcher:
     recipients: frozenset[Address] | None = None
     categories: frozenset[str] | None = None
     amounts: Mapping[AssetId, tuple[int, int]] | None = None
+    hours: Hours | None = None
 
     def matches(self, payment: Payment) -> bool:
         """Return whether every part admits the payment."""
-        agent, operation, chain, asset, to, category, units, _ = payment
+        agent, operation, chain, asset, to, category, units, at_ms = payment
         return (
             (self.assets is None or asset in self.assets)
             and (self.agents is None or agent in self.agents)
@@ -47,6 +49,7 @@ class Matcher:
             and (self.recipients is None or to in self.recipients)
             and (self.categories is None or category in self.categories)
             and (self.amounts is None or _within(self.amounts.get(asset), units))
+            and (self.hours is None or self.hours.covers(at_ms))
         )
 
     def mismatches(self, payment: Payment) -> tuple[str, ...]:
@@ -69,6 +72,8 @@ class Matcher:
         meets = not {"chains", "assets"}.intersection(missing)
         if self.amounts is not None and meets and not _within(self.amounts.get(payment.asset), payment.amount_units):
             missing.append("amount")
+        if self.hours is not None and not self.hours.covers(payment.at_ms):
+            missing.append("hours")
         return tuple(missing)
 
 

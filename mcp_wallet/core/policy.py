@@ -38,6 +38,7 @@ _MODEL_AT: Final[Mapping[str, type[language.Part]]] = {
     "perTransaction": language.PerTransaction,
     "approval": language.Approval,
     "window": language.Window,
+    "hours": language.Hours,
     "validity": Validity,
 }
 _EMPTY: Final = "this is empty: write a value or leave the field out"

@@ -14,12 +14,14 @@ from mcp_wallet.core.payees import AddressBook
 from mcp_wallet.core.policy_language import (
     AddressList,
     Approval,
+    Hours,
     LimitPart,
     ListReference,
     Match,
     PerTransaction,
     Rule,
     Validity,
+    Window,
 )
 from mcp_wallet.core.policy_language import time_ms as time_of
 from mcp_wallet.core.policy_nesting import nesting_findings
@@ -33,6 +35,7 @@ from mcp_wallet.core.policy_terms import (
     units_at_most,
 )
 from mcp_wallet.core.registry import Registry
+from mcp_wallet.core.wall_clock import is_zone
 
 MIXED_ASSETS: Final = (
     "`maxAmount` adds up assets of one symbol with equal decimals: "
@@ -83,6 +86,7 @@ def full_findings(parts: Parts, *, registry: Registry, book: AddressBook) -> Ite
         {i: x for i, x in parts.limits.items() if ("limits", i) in sound},
         registry=registry,
         book=book,
+        timezone=parts.timezone,
     )
     yield from _time_findings(parts)
 
@@ -119,6 +123,8 @@ class _Checks:
             yield (*path, "recipients", "list"), f"no list is called {shown(recipients.list)} under `lists`"
         elif isinstance(recipients, list):
             yield from recipient_findings(recipients, self.book, (*path, "recipients"))
+        if match.hours is not None:
+            yield from _hours_findings(match.hours, (*path, "hours"))
         if not names:
             yield from self._reach(match, path)
 
@@ -137,6 +143,7 @@ class _Checks:
         """Yield a limit that limits nothing, or adds up what cannot be added."""
         if limit.max_amount is None and limit.max_count is None and limit.max_distinct_recipients is None:
             yield path, "a limit needs `maxAmount`, `maxCount` or `maxDistinctRecipients`"
+        yield from _window_findings(limit.window, (*path, "window"))
         if len(set(limit.group_by)) < len(limit.group_by):
             yield (*path, "groupBy"), "`groupBy` names the same group twice"
         if limit.max_amount is None or not self._is_known(limit.match):
@@ -224,19 +231,31 @@ def _time_findings(parts: Parts) -> Iterator[Finding]:
     not_before, expires_at = parts.validity.not_before, parts.validity.expires_at
     if not_before is not None and expires_at is not None and time_of(not_before) >= time_of(expires_at):
         yield ("validity", "expiresAt"), "`expiresAt` is not after `notBefore`"
-    if not _is_zone(parts.timezone):
-        yield ("timezone",), f"{shown(parts.timezone)} is not an IANA time zone such as `Europe/London`"
+    yield from _zone_findings(parts.timezone, ("timezone",))
 
 
-def _is_zone(name: str) -> bool:
-    """Return whether the name is in the time zone data that ships with the dependencies (no clock is read)."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415  start-up time
+def _hours_findings(hours: Hours, path: FieldPath) -> Iterator[Finding]:
+    if hours.start in (hours.end, "24:00"):
+        yield (*path, "end"), "`start` and `end` must be two times of day: for the whole day leave both out"
+    if hours.timezone is not None:
+        yield from _zone_findings(hours.timezone, (*path, "timezone"))
 
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+
+def _window_findings(window: Window, path: FieldPath) -> Iterator[Finding]:
+    """Yield a window that is none or several of the three kinds, or a calendar that does not say where."""
+    if sum(kind is not None for kind in (window.rolling, window.calendar, window.lifetime)) != 1:
+        yield path, "a window is one of `rolling: 24h`, `calendar: day` with its `timezone`, and `lifetime: true`"
+    elif window.calendar is not None and window.timezone is None:
+        yield path, "a calendar window names its `timezone`, such as `Europe/London`"
+    elif window.calendar is None and window.timezone is not None:
+        yield (*path, "timezone"), "`timezone` belongs to calendar windows only"
+    elif window.timezone is not None:
+        yield from _zone_findings(window.timezone, (*path, "timezone"))
+
+
+def _zone_findings(name: str, path: FieldPath) -> Iterator[Finding]:
+    if not is_zone(name):
+        yield path, f"{shown(name)} is not an IANA time zone such as `Europe/London`"
 
 
 def _lower(message: str) -> str:

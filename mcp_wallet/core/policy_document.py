@@ -15,7 +15,8 @@ from mcp_wallet.core.matching import Matcher
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.rule_index import REQUIRE_APPROVAL, Rule
 from mcp_wallet.core.votes import ApprovalTerms
-from mcp_wallet.core.windows import Limit, Rolling
+from mcp_wallet.core.wall_clock import PERIODS, WEEKDAYS, Hours, is_zone, minute_of
+from mcp_wallet.core.windows import Calendar, Lifetime, Limit, Rolling, Window
 
 UNITS_MAX: Final = (1 << 256) - 1
 
@@ -69,7 +70,7 @@ def _terms(approval: Mapping[str, Json]) -> ApprovalTerms:
 
 def _limit(limit: Mapping[str, Json], index: int, lists: Lists, commitments: Mapping[str, Json]) -> Limit:
     match = as_mapping(limit["match"])
-    window = Rolling(int(as_text(as_mapping(limit["window"])["rolling"])))
+    window = _window(as_mapping(limit["window"]))
     maxima = limit.get("maxAmount")
     group_by = tuple(as_texts(limit["groupBy"]))
     recipients = match.get("recipients")
@@ -88,6 +89,31 @@ def _limit(limit: Mapping[str, Json], index: int, lists: Lists, commitments: Map
     )
 
 
+def _window(window: Mapping[str, Json]) -> Window:
+    if "rolling" in window:
+        return Rolling(int(as_text(window["rolling"])))
+    if "calendar" in window:
+        period, timezone = as_text(window["calendar"]), as_text(window["timezone"])
+        if period not in PERIODS or not is_zone(timezone):
+            raise ValueError("no such calendar window")
+        return Calendar(period, timezone)
+    if window["lifetime"] is not True:
+        raise ValueError("no such window")
+    return Lifetime()
+
+
+def _hours(hours: Mapping[str, Json]) -> Hours:
+    timezone = as_text(hours["timezone"])
+    if not is_zone(timezone):
+        raise ValueError("no such time zone")
+    return Hours(
+        days=frozenset(WEEKDAYS.index(day) for day in as_texts(hours["days"])),
+        start_minute=minute_of(as_text(hours["start"])),
+        end_minute=minute_of(as_text(hours["end"])),
+        timezone=timezone,
+    )
+
+
 def _matcher(match: Mapping[str, Json], lists: Lists) -> Matcher:
     names = {part: frozenset(as_texts(match[part])) for part in ("agents", "operations", "categories") if part in match}
     amounts = match.get("amount")
@@ -101,6 +127,7 @@ def _matcher(match: Mapping[str, Json], lists: Lists) -> Matcher:
         amounts=None
         if amounts is None
         else {AssetId(a): _bounds(as_mapping(b)) for a, b in as_mapping(amounts).items()},
+        hours=_hours(as_mapping(match["hours"])) if "hours" in match else None,
     )
 
 

@@ -112,7 +112,7 @@ def approval_for(
 
 def _decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, facts: Facts, now_ms: int) -> Decision:
     units, asset = int(intent.amount), intent.asset
-    bucket = policy.bucket(intent.agent_id, intent.chain, asset)
+    bucket = policy.bucket(intent.agent_id, intent.chain, asset, now_ms)
     limits = bucket.plain_limits
     if limits is None:
         limits = policy.limits_for(_payment(intent, units, now_ms))

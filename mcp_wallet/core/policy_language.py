@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from pydantic.alias_generators import to_camel
 
 from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.wall_clock import CLOCK, minute_of
 
 COUNT_MAX: Final = 1_000_000_000
 GROUPS: Final = ("agent", "recipient", "asset", "chain", "category")
@@ -76,6 +77,11 @@ def _time(text: str) -> str:
     return text
 
 
+def _clock(text: str) -> str:
+    minute_of(text)
+    return text
+
+
 Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME}$"})]
 Word = Annotated[str, Field(min_length=1, max_length=160)]
 Bound = Annotated[str, AfterValidator(_bound), Field(json_schema_extra={"pattern": f"^{_BOUND}$"})]
@@ -86,6 +92,9 @@ Units = Annotated[str, AfterValidator(_units), Field(json_schema_extra={"pattern
 """Base units, in quotes, above zero."""
 Duration = Annotated[str, AfterValidator(_duration), Field(json_schema_extra={"pattern": f"^{_DURATION}$"})]
 Time = Annotated[str, AfterValidator(_time), Field(json_schema_extra={"pattern": f"^{_TIME}$"})]
+Clock = Annotated[str, AfterValidator(_clock), Field(json_schema_extra={"pattern": f"^({CLOCK}|24:00)$"})]
+"""Time of day, `08:00`; `24:00` is the end of the day."""
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Count = Annotated[int, Field(ge=1, le=COUNT_MAX)]
 
 
@@ -134,6 +143,18 @@ class AmountMatch(Part):
     lte: Bound | None = None
 
 
+class Hours(Part):
+    """[start, end) in local wall time; a start after the end is a night shift, of the weekday on which it starts.
+
+    Without `days` every day, without `timezone` the policy's.
+    """
+
+    days: list[Weekday] | None = None
+    start: Clock = "00:00"
+    end: Clock = "24:00"
+    timezone: Word | None = None
+
+
 class Match(Part):
     """A conjunction: a part that is left out matches everything, an empty list matches nothing."""
 
@@ -144,6 +165,7 @@ class Match(Part):
     recipients: Recipients | None = None
     categories: list[Name] | None = None
     amount: AmountMatch | None = None
+    hours: Hours | None = None
 
 
 class PerTransaction(Part):
@@ -174,9 +196,25 @@ class Rule(Part):
 
 
 class Window(Part):
-    """(now - W, now]."""
+    """Exactly one of: (now - W, now]; the local day, week or month that it is; everything ever paid."""
 
-    rolling: Duration
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["rolling"]}, {"required": ["calendar", "timezone"]}, {"required": ["lifetime"]}]
+        }
+    )
+
+    rolling: Duration | None = None
+    calendar: Literal["day", "week", "month"] | None = None
+    timezone: Word | None = None
+    lifetime: Literal[True] | None = None
+
+    @property
+    def words(self) -> str:
+        """What a sentence calls it: `24h`, `a calendar day`, `all time`."""
+        if self.rolling is not None:
+            return self.rolling
+        return "all time" if self.calendar is None else f"a calendar {self.calendar}"
 
 
 class LimitPart(Part):

@@ -6,36 +6,47 @@ A tighter limit over a longer time would make the shorter one a promise that doe
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import combinations
+from typing import Final
 
 from mcp_wallet.core.canonical import canonical_bytes
 from mcp_wallet.core.payees import AddressBook
-from mcp_wallet.core.policy_language import LimitPart, Match, Rule, duration_ms
+from mcp_wallet.core.policy_language import LimitPart, Match, Rule, Window, duration_ms
 from mcp_wallet.core.policy_source import FieldPath
 from mcp_wallet.core.policy_terms import met_assets, resolved_match, sorted_once
 from mcp_wallet.core.registry import Registry
+from mcp_wallet.core.windows import FOREVER_MS
+
+HOUR_MS: Final = 3_600_000
+_CALENDAR_HOURS: Final = {"day": (23, 25), "week": (167, 169), "month": (28 * 24 - 1, 31 * 24 + 1)}
+"""The shortest and the longest of each period, in hours."""
 
 
 def nesting_findings(
-    rules: Mapping[int, Rule], limits: Mapping[int, LimitPart], *, registry: Registry, book: AddressBook
+    rules: Mapping[int, Rule],
+    limits: Mapping[int, LimitPart],
+    *,
+    registry: Registry,
+    book: AddressBook,
+    timezone: str,
 ) -> Iterator[tuple[FieldPath, str]]:
     """Yield each pair of equal match that does not nest, at the place of the one over the shorter time."""
-    matches = {i: _identity(limit.match, registry, book) for i, limit in limits.items()}
+    matches = {i: _identity(limit.match, registry, book, timezone) for i, limit in limits.items()}
     alike: dict[tuple[bytes, frozenset[str]], list[int]] = {}
     by_match: dict[bytes, list[int]] = {}
     for index, limit in limits.items():
         alike.setdefault((matches[index], frozenset(limit.group_by)), []).append(index)
         by_match.setdefault(matches[index], []).append(index)
     for indices in alike.values():
-        for pair in combinations(sorted(indices, key=lambda i: duration_ms(limits[i].window.rolling)), 2):
+        for pair in combinations(sorted(indices, key=lambda i: _length_ms(limits[i].window)), 2):
             yield from _pair_findings(limits, *pair)
     for index, rule in rules.items():
-        for other in by_match.get(_identity(rule.match, registry, book), ()):
+        for other in by_match.get(_identity(rule.match, registry, book, timezone), ()):
             yield from _rule_findings(rule, index, limits[other])
 
 
 def _pair_findings(limits: Mapping[int, LimitPart], short: int, long: int) -> Iterator[tuple[FieldPath, str]]:
     one, other = limits[short], limits[long]
-    if duration_ms(one.window.rolling) == duration_ms(other.window.rolling):
+    if _length_ms(one.window)[1] >= _length_ms(other.window)[0]:  # not surely the shorter one
         return
     maxima = (
         ("maxAmount", _fraction(one.max_amount), _fraction(other.max_amount)),
@@ -45,8 +56,8 @@ def _pair_findings(limits: Mapping[int, LimitPart], short: int, long: int) -> It
     for field, shorter, longer in maxima:
         if shorter is not None and longer is not None and shorter > longer:
             sentence = (
-                f"limits must nest: `{one.id}` allows more in {one.window.rolling} "
-                f"than `{other.id}` in {other.window.rolling}"
+                f"limits must nest: `{one.id}` allows more in {one.window.words} "
+                f"than `{other.id}` in {other.window.words}"
             )
             yield ("limits", short, field), sentence
 
@@ -54,14 +65,24 @@ def _pair_findings(limits: Mapping[int, LimitPart], short: int, long: int) -> It
 def _rule_findings(rule: Rule, index: int, limit: LimitPart) -> Iterator[tuple[FieldPath, str]]:
     most, bound = _fraction(limit.max_amount), rule.per_transaction
     if bound is not None and most is not None and Fraction(bound.max) > most:
-        sentence = f"limits must nest: one payment may be more than `{limit.id}` allows in {limit.window.rolling}"
+        sentence = f"limits must nest: one payment may be more than `{limit.id}` allows in {limit.window.words}"
         yield ("rules", index, "perTransaction", "max"), sentence
 
 
-def _identity(match: Match, registry: Registry, book: AddressBook) -> bytes:
+def _length_ms(window: Window) -> tuple[int, int]:
+    """Return the shortest and the longest that the window can be."""
+    if window.rolling is not None:
+        return duration_ms(window.rolling), duration_ms(window.rolling)
+    if window.calendar is not None:
+        shortest, longest = _CALENDAR_HOURS[window.calendar]
+        return shortest * HOUR_MS, longest * HOUR_MS
+    return FOREVER_MS, FOREVER_MS
+
+
+def _identity(match: Match, registry: Registry, book: AddressBook, timezone: str) -> bytes:
     """Return equal bytes for matches that speak about the same payments."""
     assets = sorted_once(a.asset_id for a in met_assets(match, registry))
-    resolved = resolved_match(match, registry=registry, book=book)
+    resolved = resolved_match(match, registry=registry, book=book, timezone=timezone)
     return canonical_bytes({**resolved, "chains": None, "assets": assets})
 
 

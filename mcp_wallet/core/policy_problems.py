@@ -13,7 +13,7 @@ from mcp_wallet.core.policy_source import FieldPath, Problem, Source, shown
 Models = Mapping[str, type[BaseModel]]
 """The model of the objects below a field, under the field's name."""
 
-_UNBUILT: Final = frozenset({"hours", "anomaly", "calendar", "lifetime"})
+_UNBUILT: Final = frozenset({"anomaly"})
 _SENTENCES: Final = {
     "string_type": "this must be text: put it in quotes",
     "int_type": "this must be a whole number, without quotes",

@@ -4,7 +4,7 @@ Bounds are exact: an amount that an asset cannot express is rounded so that the 
 written. A name that nobody has is a `CallerError`, which the checks turn into a problem with its line.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -12,9 +12,10 @@ from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.errors import CallerError
 from mcp_wallet.core.identifiers import Address, is_payee_name, parse_address
 from mcp_wallet.core.payees import AddressBook
-from mcp_wallet.core.policy_language import AmountMatch, ListReference, Match
+from mcp_wallet.core.policy_language import AmountMatch, Hours, ListReference, Match
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.registry import Asset, Registry
+from mcp_wallet.core.wall_clock import WEEKDAYS
 
 UNITS_MAX: Final = (1 << 256) - 1
 
@@ -70,10 +71,13 @@ def met_assets(match: Match, registry: Registry) -> tuple[Asset, ...]:
     )
 
 
-def resolved_match(match: Match, *, registry: Registry, book: AddressBook) -> dict[str, Json]:
+def resolved_match(match: Match, *, registry: Registry, book: AddressBook, timezone: str) -> dict[str, Json]:
     """Return the match in ids, addresses and base units; parts that match everything are left out.
 
     `assets` keeps every chain's id of a symbol beside `chains`, so that a refusal can tell which of the two it was.
+
+    Args:
+        timezone: The policy's, for hours that name none.
 
     Raises:
         CallerError: For a name that nobody has.
@@ -90,20 +94,31 @@ def resolved_match(match: Match, *, registry: Registry, book: AddressBook) -> di
         found["chains"] = sorted_once(registry.chain(name).chain_id for name in match.chains)
     if match.assets is not None:
         found["assets"] = sorted_once(a.asset_id for name in match.assets for a in registry.assets_of(name))
-    if isinstance(match.recipients, ListReference):
-        found["recipients"] = {"list": match.recipients.list}
-    elif isinstance(match.recipients, list):
-        found["recipients"] = sorted_once(recipient_address(entry, book) for entry in match.recipients)
+    if match.recipients is not None and match.recipients != "any":
+        found["recipients"] = _recipients_document(match.recipients, book)
     if match.amount is not None:
         found["amount"] = {
             asset.asset_id: _bounds_document(match.amount, asset.decimals) for asset in met_assets(match, registry)
         }
+    if match.hours is not None:
+        found["hours"] = _hours_document(match.hours, timezone)
     return found
 
 
 def sorted_once(names: Iterable[str]) -> list[Json]:
     """Return the names in order, each once, as a document holds them."""
     return [*sorted(set(names))]
+
+
+def _recipients_document(recipients: ListReference | Sequence[str], book: AddressBook) -> Json:
+    if isinstance(recipients, ListReference):
+        return {"list": recipients.list}
+    return sorted_once(recipient_address(entry, book) for entry in recipients)
+
+
+def _hours_document(hours: Hours, timezone: str) -> Json:
+    days = WEEKDAYS if hours.days is None else [day for day in WEEKDAYS if day in hours.days]
+    return {"days": [*days], "start": hours.start, "end": hours.end, "timezone": hours.timezone or timezone}
 
 
 def _scaled(text: str, decimals: int) -> Fraction:

@@ -22,6 +22,7 @@ from mcp_wallet.core.policy_language import (
     Policy,
     Rule,
     ShortPolicy,
+    Window,
     duration_ms,
     time_ms,
 )
@@ -74,15 +75,15 @@ def _full_document(
         "timezone": body.timezone,
         "disclosure": body.disclosure,
         "lists": {name: _list(entries, book, read_list) for name, entries in body.lists.items()},
-        "rules": [_rule(rule, registry, book) for rule in body.rules],
-        "limits": [_limit(limit, registry, book) for limit in body.limits],
+        "rules": [_rule(rule, registry, book, body.timezone) for rule in body.rules],
+        "limits": [_limit(limit, registry, book, body.timezone) for limit in body.limits],
         "validity": {field: str(time_ms(text)) for field, text in validity.items() if text is not None},
         **{field: str(duration_ms(text)) for field, text in durations.items() if text is not None},
     }
 
 
-def _rule(rule: Rule, registry: Registry, book: AddressBook) -> Json:
-    match = resolved_match(rule.match, registry=registry, book=book)
+def _rule(rule: Rule, registry: Registry, book: AddressBook, timezone: str) -> Json:
+    match = resolved_match(rule.match, registry=registry, book=book, timezone=timezone)
     if rule.effect == "allow":
         match.setdefault("operations", [TRANSFER])  # what an allow rule leaves open is what exists when it is resolved
     document: dict[str, Json] = {"id": rule.id, "effect": rule.effect, "match": match}
@@ -111,11 +112,11 @@ def _approval(approval: Approval) -> Json:
     return document
 
 
-def _limit(limit: LimitPart, registry: Registry, book: AddressBook) -> Json:
+def _limit(limit: LimitPart, registry: Registry, book: AddressBook, timezone: str) -> Json:
     document: dict[str, Json] = {
         "id": limit.id,
-        "match": resolved_match(limit.match, registry=registry, book=book),
-        "window": {"rolling": str(duration_ms(limit.window.rolling))},
+        "match": resolved_match(limit.match, registry=registry, book=book, timezone=timezone),
+        "window": _window(limit.window),
         "groupBy": [group for group in GROUPS if group in limit.group_by],
     }
     if limit.max_amount is not None:
@@ -125,6 +126,14 @@ def _limit(limit: LimitPart, registry: Registry, book: AddressBook) -> Json:
         if count is not None:
             document[field] = str(count)
     return document
+
+
+def _window(window: Window) -> Json:
+    if window.rolling is not None:
+        return {"rolling": str(duration_ms(window.rolling))}
+    if window.calendar is not None and window.timezone is not None:
+        return {"calendar": window.calendar, "timezone": window.timezone}
+    return {"lifetime": True}
 
 
 def _short_document(body: ShortPolicy, policy_id: str, *, registry: Registry, book: AddressBook) -> dict[str, Json]:

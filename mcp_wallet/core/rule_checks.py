@@ -32,6 +32,7 @@ _CODE_OF_PART: Final = {
     "recipients": ReasonCode.RECIPIENT_NOT_ALLOWED,
     "operations": ReasonCode.OPERATION_NOT_ALLOWED,
     "categories": ReasonCode.CATEGORY_NOT_ALLOWED,
+    "hours": ReasonCode.OUTSIDE_HOURS,
 }
 
 
@@ -138,6 +139,7 @@ def _closed_parts(policy: CompiledPolicy, payment: Payment) -> set[str]:
         "recipients": not scope.rules.candidates(payment.to),
         "operations": scope.operations is not None and payment.operation not in scope.operations,
         "categories": scope.categories is not None and payment.category not in scope.categories,
+        "hours": not scope.is_open_at(payment.at_ms),
     }
     return {part for part, is_closed in closed.items() if is_closed}
 
@@ -157,5 +159,6 @@ def _observed(payment: Payment, part: str) -> str:
         "recipients": payment.to,
         "operations": payment.operation,
         "categories": payment.category,
+        "hours": str(payment.at_ms),
     }
     return values[part]

@@ -6,13 +6,14 @@ lists are merged into one dictionary; a large one stays the one set that every r
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
 from mcp_wallet.core.decision import Reason
 from mcp_wallet.core.identifiers import AssetId, ChainId
 from mcp_wallet.core.matching import Matcher
 from mcp_wallet.core.votes import ApprovalTerms
+from mcp_wallet.core.wall_clock import Hours
 from mcp_wallet.core.windows import Limit
 
 ALLOW: Final = "allow"
@@ -110,6 +111,7 @@ class Bucket:
         per_transaction_max: The most that one payment may be under any allow rule, in base units; None when no allow
             rule speaks of it.
         plain_limits: All limits in the policy's order, when none of them looks at anything further; else None.
+        hours: Those that some rule here is bound to; empty for most policies, which then never ask for the time.
     """
 
     allow: RecipientTable[Fit]
@@ -118,6 +120,23 @@ class Bucket:
     per_transaction_max: int | None
     limits: tuple[Limit, ...]
     plain_limits: tuple[Limit, ...] | None
+    hours: tuple[Hours, ...]
+    _open: dict[tuple[bool, ...], "Bucket"] = field(default_factory=dict, repr=False, compare=False)
+
+    def open_at(self, at_ms: int) -> "Bucket":
+        """Return the bucket of the rules whose hours cover the moment; one a pattern of hours, then looked up."""
+        pattern = tuple(hours.covers(at_ms) for hours in self.hours)
+        found = self._open.get(pattern)
+        if found is None:
+            closed = frozenset(h for h, is_open in zip(self.hours, pattern, strict=True) if not is_open)
+            found = self._open[pattern] = replace(
+                self,
+                allow=_without(self.allow, closed),
+                deny=_without(self.deny, closed),
+                approval=_without(self.approval, closed),
+                hours=(),
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +148,11 @@ class Scope:
     chains: frozenset[ChainId] | None
     operations: frozenset[str] | None
     categories: frozenset[str] | None
+    hours: frozenset[Hours] | None
+
+    def is_open_at(self, at_ms: int) -> bool:
+        """Return whether the hours of some rule cover the moment."""
+        return self.hours is None or any(hours.covers(at_ms) for hours in self.hours)
 
 
 def bucket_of(rules: Sequence[Rule], limits: Sequence[Limit], *, agent: str, chain: ChainId, asset: AssetId) -> Bucket:
@@ -143,6 +167,7 @@ def bucket_of(rules: Sequence[Rule], limits: Sequence[Limit], *, agent: str, cha
         per_transaction_max=max((min(fit.maximum_units, fit.high_units) for fit in allow.items), default=None),
         limits=counting,
         plain_limits=counting if all(_is_plain(limit.matcher) for limit in counting) else None,
+        hours=tuple(dict.fromkeys(r.matcher.hours for r in fitting if r.matcher.hours is not None)),
     )
 
 
@@ -156,6 +181,7 @@ def scope_of(rules: Sequence[Rule], *, agent: str) -> Scope:
         chains=_union(m.chains for m in matchers),
         operations=_union(m.operations for m in matchers),
         categories=_union(m.categories for m in matchers),
+        hours=_union(None if m.hours is None else frozenset((m.hours,)) for m in matchers),
     )
 
 
@@ -178,7 +204,12 @@ def _fits(matcher: Matcher, agent: str, chain: ChainId, asset: AssetId) -> bool:
 
 
 def _is_plain(matcher: Matcher) -> bool:
-    return (matcher.operations, matcher.recipients, matcher.categories, matcher.amounts) == (None,) * 4
+    return (matcher.operations, matcher.recipients, matcher.categories, matcher.amounts, matcher.hours) == (None,) * 5
+
+
+def _without(table: RecipientTable[Fit], closed: frozenset[Hours]) -> RecipientTable[Fit]:
+    fits = [fit for fit in table.items if fit.rule.matcher.hours not in closed]
+    return RecipientTable((fit.rule.matcher.recipients, fit) for fit in fits)
 
 
 def _table(rules: Iterable[Rule], effect: str, asset: AssetId) -> RecipientTable[Fit]:

@@ -17,8 +17,13 @@ from mcp_wallet.core.decision import WindowUse
 from mcp_wallet.core.errors import InvariantBroken
 from mcp_wallet.core.identifiers import Address
 from mcp_wallet.core.matching import Matcher, Payment
+from mcp_wallet.core.wall_clock import period_start_ms
 
 FOREVER_MS: Final = 1 << 62
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
+_LONGEST_MS: Final = {"day": 2 * DAY_MS, "week": 8 * DAY_MS, "month": 32 * DAY_MS}
+"""More than any calendar period lasts, the clock moved back within it."""
 _VALUE_OF: Final[Mapping[str, Callable[[Payment], str]]] = {
     "agent": attrgetter("agent"),
     "recipient": attrgetter("to"),
@@ -30,7 +35,7 @@ _VALUE_OF: Final[Mapping[str, Callable[[Payment], str]]] = {
 
 
 class Window(Protocol):
-    """A stretch of time that ends now and whose left edge never moves back as now moves on."""
+    """A stretch of time that ends now."""
 
     @property
     def span_ms(self) -> int:
@@ -39,6 +44,18 @@ class Window(Protocol):
     @property
     def name(self) -> str:
         """Canonical text, part of the counter's identity: `rolling:86400000`."""
+
+    @property
+    def words(self) -> str:
+        """What people and agents read: `24h rolling`."""
+
+    @property
+    def rolling_seconds(self) -> int | None:
+        """Length of a rolling window in seconds; None for others."""
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether it spans 24 hours or a calendar day."""
 
     def left_ms(self, now_ms: int) -> int:
         """Return the exclusive left edge: payments with `at_ms > left_ms` count."""
@@ -55,9 +72,96 @@ class Rolling:
         """See `Window.name`."""
         return f"rolling:{self.span_ms}"
 
+    @property
+    def words(self) -> str:
+        """See `Window.words`."""
+        hours, rest_ms = divmod(self.span_ms, HOUR_MS)
+        return f"{hours}h rolling" if not rest_ms else f"{self.span_ms // 1000}s rolling"
+
+    @property
+    def rolling_seconds(self) -> int | None:
+        """See `Window.rolling_seconds`."""
+        return self.span_ms // 1000
+
+    @property
+    def is_daily(self) -> bool:
+        """See `Window.is_daily`."""
+        return self.span_ms == DAY_MS
+
     def left_ms(self, now_ms: int) -> int:
         """See `Window.left_ms`."""
         return now_ms - self.span_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The local day, week (from Monday) or month that it is now, from its first instant on."""
+
+    period: str
+    timezone: str
+
+    @property
+    def span_ms(self) -> int:
+        """See `Window.span_ms`."""
+        return _LONGEST_MS[self.period]
+
+    @property
+    def name(self) -> str:
+        """See `Window.name`."""
+        return f"calendar:{self.period}:{self.timezone}"
+
+    @property
+    def words(self) -> str:
+        """See `Window.words`."""
+        return f"calendar {self.period} ({self.timezone})"
+
+    @property
+    def rolling_seconds(self) -> int | None:
+        """See `Window.rolling_seconds`."""
+        return None
+
+    @property
+    def is_daily(self) -> bool:
+        """See `Window.is_daily`."""
+        return self.period == "day"
+
+    def left_ms(self, now_ms: int) -> int:
+        """See `Window.left_ms`: the millisecond before the first instant."""
+        return period_start_ms(self.period, self.timezone, now_ms) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """Everything that ever counted."""
+
+    @property
+    def span_ms(self) -> int:
+        """See `Window.span_ms`."""
+        return FOREVER_MS
+
+    @property
+    def name(self) -> str:
+        """See `Window.name`."""
+        return "lifetime"
+
+    @property
+    def words(self) -> str:
+        """See `Window.words`."""
+        return "all time"
+
+    @property
+    def rolling_seconds(self) -> int | None:
+        """See `Window.rolling_seconds`."""
+        return None
+
+    @property
+    def is_daily(self) -> bool:
+        """See `Window.is_daily`."""
+        return False
+
+    def left_ms(self, now_ms: int) -> int:
+        """See `Window.left_ms`."""
+        return min(now_ms, -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ from mcp_wallet.core.lifecycle import HELD, TOOL_STATUS
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.registry import Asset
 from mcp_wallet.core.settings import Settings
-from mcp_wallet.core.windows import FOREVER_MS
 from mcp_wallet.payments.messages import sentence
 from mcp_wallet.ports import BudgetLine, PaymentRecord
 
@@ -122,7 +121,7 @@ def budget_result(
         message=message or "No budget of your policy matches.",
         assets=[found.symbol for _, found, _ in shown],
         chains=[" ".join(names) for _, _, names in shown],
-        windows=[_window_words(line.window_ms) for line, _, _ in shown],
+        windows=[line.window for line, _, _ in shown],
         limits=[_figure(line.limit_units, line.limit_count, f, show=viewer.sees_limits) for line, f, _ in shown],
         spent=[_figure(line.spent_units, None, f, show=viewer.sees_limits) for line, f, _ in shown],
         held=[_figure(line.held_units, None, f, show=viewer.sees_limits) for line, f, _ in shown],
@@ -167,15 +166,8 @@ def _figure(units: int | None, count: int | None, asset: Asset, *, show: bool) -
 
 
 def _budget_words(line: BudgetLine, asset: Asset, viewer: Viewer) -> str:
-    window = _window_words(line.window_ms)
+    window = line.window
     if not viewer.sees_remaining:
         return f"{asset.unit}: limited per {window}, amounts not disclosed"
     left = _left(line, asset, viewer)
     return f"{left if 'payments' in left else f'{left} {asset.unit}'} left in {window}"
-
-
-def _window_words(window_ms: int) -> str:
-    if window_ms >= FOREVER_MS:
-        return "all time"
-    hours, rest = divmod(window_ms, 3_600_000)
-    return f"{hours}h rolling" if not rest else f"{window_ms // 1000}s rolling"

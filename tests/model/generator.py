@@ -12,6 +12,15 @@ from mcp_wallet.core.registry import Chain, Registry, native_asset, token_asset
 
 NOW_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000
+STARTS_MS = (
+    NOW_MS,  # 2027-01-15T08:00:00Z, a Friday
+    1_774_733_400_000,  # 2026-03-28T21:30:00Z: London's clocks go forward in the night
+    1_792_877_400_000,  # 2026-10-24T21:30:00Z: and back
+    1_835_380_800_000,  # 2028-02-28T16:00:00Z: before a leap day
+    1_777_507_200_000,  # 2026-04-30T00:00:00Z: the last day of a month
+)
+"""Where a generated history begins."""
+ZONES = ("UTC", "Europe/London", "America/New_York", "Australia/Lord_Howe")
 
 BASE = Chain(chain_id=ChainId("eip155:8453"), name="base", native_symbol="eth", confirmations=10)
 LOCAL = Chain(chain_id=ChainId("eip155:31337"), name="local", native_symbol="eth", confirmations=1)
@@ -51,7 +60,7 @@ class Shape:
     Attributes:
         monotone: Only bounds that a smaller amount can never newly break: no minima, deny and approval and limits
             only from an amount upwards, allow only up to one.
-        timed: Whether validity, cooldown and hold occur.
+        timed: Whether hours, validity, cooldown and hold occur.
     """
 
     monotone: bool = False
@@ -78,6 +87,7 @@ class Generator:
             "limits": [self.limit(f"limit-{i}") for i in range(self.random.randint(0, 3))],
         }
         if self.shape.timed:
+            self.maybe(source, "timezone", lambda: self.random.choice(ZONES), 0.5)
             self.maybe(source, "cooldown", lambda: self.random.choice(["1s", "30m", "1h"]), 0.2)
             self.maybe(source, "newRecipientHold", lambda: self.random.choice(["1h", "2h", "24h"]), 0.2)
             self.maybe(source, "validity", self.validity, 0.15)
@@ -111,7 +121,7 @@ class Generator:
         """Return a limit on amounts, payments or recipients, or on several of them."""
         match = self.match(lower=True) if self.shape.monotone else self.match(lower=self.random.random() < 0.5)
         groups = self.some(["agent", "recipient", "asset", "chain", "category"])
-        limit: Source = {"id": limit_id, "match": match, "window": {"rolling": self.random.choice(["1h", "90m", "1d"])}}
+        limit: Source = {"id": limit_id, "match": match, "window": self.window()}
         self.maybe(limit, "maxAmount", lambda: self.random.choice(["20", "50.00", "100"]), 0.7)
         self.maybe(limit, "maxCount", lambda: self.random.randint(1, 5), 0.3)
         if not limit.keys() & {"maxAmount", "maxCount"} or self.random.random() < 0.2:
@@ -120,6 +130,23 @@ class Generator:
             match["assets"] = [self.random.choice(["usdc", "eth", "yen"])]
         limit["groupBy"] = groups
         return limit
+
+    def window(self) -> Source:
+        """Return one of the three kinds of window; most roll."""
+        kind = self.random.random()
+        if kind < 0.5:
+            return {"rolling": self.random.choice(["1h", "90m", "1d"])}
+        if kind < 0.6:
+            return {"lifetime": True}
+        return {"calendar": self.random.choice(["day", "week", "month"]), "timezone": self.random.choice(ZONES)}
+
+    def hours(self) -> Source:
+        """Return hours by day or by night, here or elsewhere, on some days."""
+        start, end = self.random.sample(["00:00", "01:30", "02:00", "07:30", "08:00", "12:00", "20:00", "23:30"], 2)
+        hours: Source = {"start": start, "end": end}
+        self.maybe(hours, "days", lambda: self.some(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]), 0.5)
+        self.maybe(hours, "timezone", lambda: self.random.choice(ZONES), 0.5)
+        return hours
 
     def match(self, *, lower: bool) -> Source:
         """Return a conjunction; each part is there now and then."""
@@ -130,6 +157,7 @@ class Generator:
         self.maybe(match, "operations", lambda: self.some(["transfer"]), 0.15)
         self.maybe(match, "recipients", self.recipients, 0.25)
         self.maybe(match, "categories", lambda: self.some(["refund", "salary"]), 0.15)
+        self.maybe(match, "hours", self.hours, 0.15 if self.shape.timed else 0)
         sides = ("gt", "gte") if lower else ("lt", "lte")
         self.maybe(match, "amount", lambda: {self.random.choice(sides): self.random.choice(HUMAN)}, 0.25)
         return match

@@ -6,9 +6,10 @@ inputs. Where the two disagree, one of them is wrong.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from mcp_wallet.core.decision import Counters, Facts
 from mcp_wallet.core.matching import Payment
@@ -20,7 +21,9 @@ LISTS = {
     "recipients": "RECIPIENT_NOT_ALLOWED",
     "operations": "OPERATION_NOT_ALLOWED",
     "categories": "CATEGORY_NOT_ALLOWED",
+    "hours": "OUTSIDE_HOURS",
 }
+DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ class NaiveGate:
             "operations": payment.operation in match.get("operations", [payment.operation]),
             "recipients": self.names(match.get("recipients", "any"), payment.to),
             "categories": payment.category in match.get("categories", [payment.category]),
+            "hours": self.is_open(match.get("hours", {}), payment.at_ms),
         }
         if fits["chains"] and fits["assets"]:
             fits["amount"] = self.amount_fits(match.get("amount", {}), self.human(payment))
@@ -132,6 +136,16 @@ class NaiveGate:
             and human < Fraction(bounds.get("lt", str(2**300)))
             and human <= Fraction(bounds.get("lte", str(2**300)))
         )
+
+    def is_open(self, hours: Mapping[str, Any], at_ms: int) -> bool:
+        now = wall(at_ms, hours.get("timezone") or self.policy.get("timezone", "UTC"))
+        clock, today, yesterday = now.strftime("%H:%M"), DAYS[now.weekday()], DAYS[now.weekday() - 1]
+        days, start, end = hours.get("days") or DAYS, hours.get("start", "00:00"), hours.get("end", "24:00")
+        if "days" in hours and not hours["days"]:
+            return False
+        if start < end:
+            return today in days and start <= clock < end
+        return (today in days and clock >= start) or (yesterday in days and clock < end)
 
     def names(self, recipients: Any, address: str) -> bool:
         if recipients == "any":
@@ -153,12 +167,11 @@ class NaiveGate:
         before: dict[str, Fraction],
         after: dict[str, Fraction],
     ) -> set[str]:
-        span_ms = duration_ms(limit["window"]["rolling"])
         counted = [
             p.payment
             for p in past
             if p.counts
-            and p.payment.at_ms > now_ms - span_ms
+            and is_within(limit["window"], p.payment.at_ms, now_ms)
             and not self.mismatches(limit.get("match", {}), p.payment)
             and self.group(limit, p.payment) == self.group(limit, payment)
         ]
@@ -251,6 +264,23 @@ class NaiveGate:
         if fee and (fee > cap or fee + counters.fees_today_wei > day_cap):
             codes.add("FEE_CAP_EXCEEDED")
         return codes
+
+
+def is_within(window: Mapping[str, Any], at_ms: int, now_ms: int) -> bool:
+    if "lifetime" in window:
+        return True
+    if "rolling" in window:
+        return at_ms > now_ms - duration_ms(window["rolling"])
+    then, now = wall(at_ms, window["timezone"]).date(), wall(now_ms, window["timezone"]).date()
+    if window["calendar"] == "day":
+        return then == now
+    if window["calendar"] == "week":
+        return then - timedelta(then.weekday()) == now - timedelta(now.weekday())
+    return (then.year, then.month) == (now.year, now.month)
+
+
+def wall(at_ms: int, timezone: str) -> datetime:
+    return datetime.fromtimestamp(at_ms // 1000, ZoneInfo(timezone))
 
 
 def duration_ms(text: str) -> int:

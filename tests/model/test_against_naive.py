@@ -18,7 +18,7 @@ from mcp_wallet.core.policy_gate import decide
 from mcp_wallet.core.resolve import resolve_policy
 from mcp_wallet.core.settings import ChainSettings, Settings
 from mcp_wallet.core.windows import Windows
-from tests.model.generator import ASSETS, BASE, BOOK, LOCAL, NOW_MS, REGISTRY, Generator, Source
+from tests.model.generator import ASSETS, BASE, BOOK, LOCAL, REGISTRY, STARTS_MS, Generator, Source
 from tests.model.naive_gate import Answer, NaiveGate, Past, World
 from tests.promises import promise
 
@@ -178,9 +178,9 @@ def test_both_gates_agree_on_every_generated_payment():
         except OwnerError:
             unloadable += 1
             continue
-        gates, at_ms = TwoGates(source, policy, random), NOW_MS
+        gates, at_ms = TwoGates(source, policy, random), random.choice(STARTS_MS)
         # On the half-hour grid payments stand exactly on the edges of windows; between them, anywhere near.
-        steps = random.choice([(0, 1_800_000), (0, 1, 999, 60_000, 1_800_000)])
+        steps = random.choice([(0, 1_800_000), (0, 1, 999, 60_000, 1_800_000), (0, 3_600_000, 40_000_000)])
         for _ in range(PAYMENTS_PER_POLICY):
             at_ms += random.choice(steps)
             outcomes[gates.step(Generator(random).payment(at_ms)).outcome] += 1

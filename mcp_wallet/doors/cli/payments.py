@@ -10,7 +10,6 @@ from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.errors import CallerError
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.registry import Registry
-from mcp_wallet.core.windows import FOREVER_MS
 from mcp_wallet.doors.cli.output import Answer, AsJson, Table, finish
 from mcp_wallet.doors.cli.session import operator_session
 from mcp_wallet.ports import BudgetLine
@@ -120,7 +119,8 @@ def _line_document(line: BudgetLine, registry: Registry) -> Json:
         "limit": line.limit_id,
         "asset": asset.symbol,
         "chains": [registry.chain(c).name for c in line.chains],
-        "windowSeconds": "" if line.window_ms >= FOREVER_MS else str(line.window_ms // 1000),
+        "window": line.window,
+        "windowSeconds": "" if line.window_seconds is None else str(line.window_seconds),
         "maximum": "" if line.limit_units is None else format_amount(line.limit_units, asset.decimals),
         "maximumCount": "" if line.limit_count is None else str(line.limit_count),
         "spent": format_amount(line.spent_units, asset.decimals),
@@ -140,10 +140,9 @@ def _budget_rows(budget: AgentBudget, registry: Registry) -> list[list[str]]:
     rows = []
     for line in budget.lines:
         asset = registry.asset_by_id(line.asset)
-        window = "for ever" if line.window_ms >= FOREVER_MS else f"{line.window_ms // 1000} s"
         amounts = line.limit_units is not None
         left = _left(line, asset.decimals) if amounts else f"{max(0, (line.limit_count or 0) - line.count)} payments"
         maximum = format_amount(line.limit_units or 0, asset.decimals) if amounts else f"{line.limit_count} payments"
         spent, held = format_amount(line.spent_units, asset.decimals), format_amount(line.held_units, asset.decimals)
-        rows.append([budget.agent_id, line.limit_id, asset.unit, window, spent, held, left, maximum])
+        rows.append([budget.agent_id, line.limit_id, asset.unit, line.window, spent, held, left, maximum])
     return rows

@@ -17,8 +17,17 @@ from mcp_wallet.core.signing_gate import Sealed, Signed, check_signed
 from mcp_wallet.ports import Approved
 from tests.approved import KEY
 from tests.trails import FACTS, receipt
-from tests.worlds import ALICE, LOCAL, OPERATOR, LedgerWorld, SteppedClock, ledger_world, payment, reopen
+from tests.worlds import ALICE, LOCAL, OPERATOR, REFUND_POLICY, LedgerWorld, SteppedClock, ledger_world, payment, reopen
 
+LONG_MEMORY = (
+    REFUND_POLICY
+    + """
+  - {id: ever, maxCount: 1000, window: {lifetime: true}}
+  - {id: month, match: {assets: [usdc]}, maxAmount: "90000", window: {calendar: month, timezone: Europe/London}}
+  - {id: nights, match: {hours: {start: "20:00", end: "06:00"}}, maxCount: 500, window: {rolling: 2w}}
+"""
+)
+"""Windows that look further back than a week."""
 STEPS = (
     "allow",
     "deny",
@@ -126,15 +135,20 @@ class Life:
         await ledger.unfreeze("recipient", str(ALICE), reason="over", actor=OPERATOR)
 
     async def wait(self, ledger: SqliteLedger) -> None:
-        self.clock.advance(7 * 3_600_000)
+        self.clock.advance(7 * 3_600_000 if self.count % 3 else 9 * 86_400_000)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(st.tuples(st.sampled_from(STEPS), st.booleans()), max_size=25))
-async def test_followed_memory_equals_what_a_restart_reads(tmp_path_factory, steps: list[tuple[str, bool]]):
+@given(
+    policy=st.sampled_from([REFUND_POLICY, LONG_MEMORY]),
+    steps=st.lists(st.tuples(st.sampled_from(STEPS), st.booleans()), max_size=25),
+)
+async def test_followed_memory_equals_what_a_restart_reads(
+    tmp_path_factory, policy: str, steps: list[tuple[str, bool]]
+):
     clock = SteppedClock()
     path: Path = tmp_path_factory.mktemp("ledger") / "ledger.db"
-    world = await ledger_world(path, clock=clock, sender=Address(KEY.address))
+    world = await ledger_world(path, policy=policy, clock=clock, sender=Address(KEY.address))
     other = await reopen(world, clock=clock)
     life = Life(world, (world.ledger, other), clock)
     try:

@@ -48,7 +48,15 @@ def rules(*rows: str) -> str:
 
 BAD = {
     "a misspelt field": (HEAD + "cooldwn: 30s\n", "p.yaml:5:1: there is no field `cooldwn`: did you mean `cooldown`?"),
-    "a field of another place": (HEAD + "hours: {}\n", "p.yaml:5:1: `hours` is not supported by this version"),
+    "a field of another place": (HEAD + "hours: {}\n", "p.yaml:5:1: there is no field `hours`"),
+    "hours that never are": (
+        HEAD.replace("assets", 'hours: {start: "08:00", end: "08:00"}, assets'),
+        "p.yaml:4:65: `start` and `end` must be two times of day",
+    ),
+    "hours that no clock shows": (HEAD.replace("assets", 'hours: {start: "8:00"}, assets'), "is written as `08:00`"),
+    "a day of no week": (HEAD.replace("assets", "hours: {days: [monday]}, assets"), "this must be `mon`, `tue`"),
+    "hours of nowhere": (HEAD.replace("assets", "hours: {timezone: Europe/Paris2}, assets"), "not an IANA time zone"),
+    "a misspelt part of hours": (HEAD.replace("assets", "hours: {strat: '08:00'}, assets"), "did you mean `start`?"),
     "a duplicate key": (HEAD + "id: q\n", "p.yaml:5:1: `id` is given twice"),
     "an emptied field": (HEAD + "cooldown:\n", "p.yaml:5:1: this is empty"),
     "another version": (HEAD.replace("1", "2", 1), "p.yaml:1:10: this wallet reads version 1"),
@@ -87,7 +95,33 @@ BAD = {
     ),
     "a limit that limits nothing": (limits("{id: l, window: {rolling: 1h}}"), "a limit needs `maxAmount`"),
     "a sum of different assets": (limits('{id: l, maxAmount: "9", window: {rolling: 1h}}'), "of one symbol"),
-    "a calendar window": (limits("{id: l, maxCount: 1, window: {calendar: day}}"), "`calendar` is not supported"),
+    "a calendar of nowhere": (limits("{id: l, maxCount: 1, window: {calendar: day}}"), "names its `timezone`"),
+    "a calendar year": (limits("{id: l, maxCount: 1, window: {calendar: year, timezone: UTC}}"), "this must be `day`"),
+    "a calendar on Mars": (limits("{id: l, maxCount: 1, window: {calendar: day, timezone: Mars}}"), "not an IANA time"),
+    "a rolling window somewhere": (
+        limits("{id: l, maxCount: 1, window: {rolling: 1h, timezone: UTC}}"),
+        "`timezone` belongs to calendar windows only",
+    ),
+    "a window of two kinds": (
+        limits("{id: l, maxCount: 1, window: {rolling: 1h, lifetime: true}}"),
+        "p.yaml:6:34: a window is one of",
+    ),
+    "a window of no kind": (limits("{id: l, maxCount: 1, window: {}}"), "a window is one of"),
+    "no lifetime": (limits("{id: l, maxCount: 1, window: {lifetime: false}}"), "this value is not usable here"),
+    "a week above the calendar month": (
+        limits(
+            "{id: w, maxCount: 9, window: {rolling: 1w}}",
+            "{id: m, maxCount: 8, window: {calendar: month, timezone: UTC}}",
+        ),
+        "`w` allows more in 1w than `m` in a calendar month",
+    ),
+    "a calendar day above all time": (
+        limits(
+            "{id: d, maxCount: 9, window: {calendar: day, timezone: UTC}}",
+            "{id: all, maxCount: 8, window: {lifetime: true}}",
+        ),
+        "`d` allows more in a calendar day than `all` in all time",
+    ),
     "a duration of zero": (limits("{id: l, maxCount: 1, window: {rolling: 0h}}"), "a duration is a number above 0"),
     "a count of zero": (limits("{id: l, maxCount: 0, window: {rolling: 1h}}"), "this must be at least 1"),
     "a boolean count": (limits("{id: l, maxCount: true, window: {rolling: 1h}}"), "this must be a whole number"),
@@ -199,6 +233,13 @@ def test_one_symbol_with_different_decimals_is_not_added_up():
         limits('{id: l, match: {assets: [usdc, eth]}, maxAmount: "5", window: {rolling: 1h}, groupBy: [asset]}'),
         limits('{id: l, match: {assets: [usdc], chains: [base]}, maxAmount: "5", window: {rolling: 1h}}'),
         rules("{id: r, effect: requireApproval, match: {}}"),
+        rules('{id: n, effect: deny, match: {hours: {days: [fri], start: "22:00", end: "06:00"}}}'),
+        rules("{id: n, effect: deny, match: {hours: {days: [sat, sun], timezone: Europe/London}}}"),
+        limits("{id: l, maxCount: 1, window: {lifetime: true}}"),
+        limits(
+            "{id: r, maxCount: 9, window: {rolling: 24h}}",
+            "{id: c, maxCount: 8, window: {calendar: day, timezone: Asia/Tokyo}}",
+        ),
     ],
 )
 def test_a_policy_loads(text: str):
