@@ -12,16 +12,17 @@ from mcp_wallet.core.errors import OwnerError
 from mcp_wallet.core.reasons import ReasonCode
 
 PREFIX: Final = "MCP_WALLET_"
-NAMES: Final = (
-    "MCP_WALLET_HOME",
-    "MCP_WALLET_KEYS_DIR",
-    "MCP_WALLET_STATE_DIR",
-    "MCP_WALLET_AGENT_KEY",
-    "MCP_WALLET_OPERATOR_TOKEN",
-    "MCP_WALLET_PRIVATE_KEY",
-    "MCP_WALLET_KEYSTORE_PASSWORD",
-    "MCP_WALLET_DATABASE_KEY",
-)
+NAMES: Final[Mapping[str, str]] = {
+    "MCP_WALLET_HOME": "the home; `~/.mcp-wallet` when it is not set",
+    "MCP_WALLET_KEYS_DIR": "the folder with the keys that open the home; outside the home",
+    "MCP_WALLET_STATE_DIR": "the folder with the checkpoints, outside the home",
+    "MCP_WALLET_AGENT_KEY": "the agent's key, for `serve`: who asks",
+    "MCP_WALLET_OPERATOR_TOKEN": "the operator's token, for commands; a server refuses to start beside it",
+    "MCP_WALLET_PRIVATE_KEY": "the account's key instead of the keystore; for development",
+    "MCP_WALLET_KEYSTORE_PASSWORD": "the keystore's password, instead of its file",
+    "MCP_WALLET_DATABASE_KEY": "the ledger's key, 64 hex digits, instead of its file",
+}
+"""Every name of ours, and what it is for the documents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""The generated documents: written from the same definitions that the product runs on, so that they cannot lie."""
