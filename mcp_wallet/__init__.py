@@ -6,10 +6,33 @@ Importing the package costs nothing: public names are looked up when they are fi
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from mcp_wallet.contract.results import PaymentResult
     from mcp_wallet.core.errors import CallerError, OutsideError, OwnerError, WalletError
     from mcp_wallet.core.reasons import ReasonCode
+    from mcp_wallet.doors.python.answers import Budget, BudgetEntry, HistoryEntry
+    from mcp_wallet.doors.python.errors import PolicyError
+    from mcp_wallet.doors.python.playground import PythonPlayground, open_playground
+    from mcp_wallet.doors.python.wallet import PolicyWallet, create_web3_adapter
+    from mcp_wallet.wiring.adapter import Web3Adapter
 
-__all__ = ["CallerError", "OutsideError", "OwnerError", "ReasonCode", "WalletError", "__version__"]
+__all__ = [
+    "Budget",
+    "BudgetEntry",
+    "CallerError",
+    "HistoryEntry",
+    "OutsideError",
+    "OwnerError",
+    "PaymentResult",
+    "PolicyError",
+    "PolicyWallet",
+    "PythonPlayground",
+    "ReasonCode",
+    "WalletError",
+    "Web3Adapter",
+    "__version__",
+    "create_web3_adapter",
+    "open_playground",
+]
 
 __version__: Final = "0.1.0"
 
@@ -19,6 +42,16 @@ _PUBLIC: Final = {
     "OwnerError": "mcp_wallet.core.errors",
     "OutsideError": "mcp_wallet.core.errors",
     "ReasonCode": "mcp_wallet.core.reasons",
+    "PolicyWallet": "mcp_wallet.doors.python.wallet",
+    "create_web3_adapter": "mcp_wallet.doors.python.wallet",
+    "PolicyError": "mcp_wallet.doors.python.errors",
+    "PaymentResult": "mcp_wallet.contract.results",
+    "Budget": "mcp_wallet.doors.python.answers",
+    "BudgetEntry": "mcp_wallet.doors.python.answers",
+    "HistoryEntry": "mcp_wallet.doors.python.answers",
+    "Web3Adapter": "mcp_wallet.wiring.adapter",
+    "open_playground": "mcp_wallet.doors.python.playground",
+    "PythonPlayground": "mcp_wallet.doors.python.playground",
 }
 """Public name -> the module that has it."""
 

@@ -15,7 +15,7 @@ _SECRET = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")
 
 
 class EnvironmentSigner:
-    """Signs with a key from the environment (`ports.Signer`); says once that this is for development.
+    """Signs with a key that environment or program gave (`ports.Signer`); says once that this is for development.
 
     Args:
         private_key: 64 hex digits, with or without `0x`.
@@ -45,4 +45,4 @@ class EnvironmentSigner:
 @cache
 def _warn() -> None:
     """Warn on stderr, the first time in this process."""
-    _log.warning("the wallet key comes from the environment, unencrypted: use this for development only")
+    _log.warning("the wallet key was given as plain text and lies unencrypted in memory: use this for development only")

@@ -1,7 +1,7 @@
 """The desk: what a door of the agent plane may ask for, and nothing else. Wiring opens one, a door only calls it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from mcp_wallet.contract.results import BudgetResult, PayeeList, PaymentList, PaymentResult
 from mcp_wallet.core.intent import PaymentRequest
@@ -9,6 +9,9 @@ from mcp_wallet.core.reasons import ReasonCode
 
 Progress = Callable[[str], Awaitable[None]]
 """Told in a few words what a payment waits for."""
+
+CLAIM_NAMES: Final = ("orgId", "agentId", "environment")
+"""What a caller may say of itself; it must equal what its key says."""
 
 
 class Desk(Protocol):

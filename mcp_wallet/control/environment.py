@@ -4,7 +4,7 @@ A name of ours that is not in the list refuses to start: a misspelt one would ot
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +68,22 @@ def read_environment(environ: Mapping[str, str]) -> ProcessEnvironment:
         keystore_password=environ.get("MCP_WALLET_KEYSTORE_PASSWORD", ""),
         database_key=environ.get("MCP_WALLET_DATABASE_KEY", ""),
     )
+
+
+def read_agent_environment(environ: Mapping[str, str]) -> ProcessEnvironment:
+    """Return what the environment of a process says that serves agents; its home is an absolute path.
+
+    Raises:
+        OwnerError: As `read_environment`, and `CONFIG_UNAPPROVED` beside an operator's token, which would hand the
+            control plane to the agent's process.
+    """
+    environment = read_environment(environ)
+    if environment.operator_token:
+        raise OwnerError(
+            ReasonCode.CONFIG_UNAPPROVED,
+            "MCP_WALLET_OPERATOR_TOKEN must not stand in an agent's environment: unset it, then start again.",
+        )
+    return replace(environment, home=environment.home.absolute())
 
 
 def _path(text: str | None) -> Path | None:

@@ -1,12 +1,12 @@
 """One agent's six verbs. Each call authenticates anew, so that a revoked key or a new policy counts at once."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from mcp_wallet.contract.results import BudgetResult, PayeeList, PaymentList, PaymentResult
 from mcp_wallet.core.errors import CallerError
-from mcp_wallet.core.intent import PaymentDraft, PaymentRequest, parse_idempotency_key, parse_request
+from mcp_wallet.core.intent import Agent, PaymentDraft, PaymentRequest, parse_idempotency_key, parse_request
 from mcp_wallet.core.lifecycle import TOOL_STATUS, State
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.payments.pipeline import Pipeline, Progress
@@ -32,6 +32,7 @@ class AgentDesk:
         ready: Awaited before a payment: recovery has begun and the ledger is not behind its anchors.
         answered: Called after each answer, so that work may start that the first answer did not wait for.
         checkpoint: Returns a signed checkpoint that covers the trail so far.
+        claims: What the caller says of itself, by `contract.desk.CLAIM_NAMES`; each call compares it with the key.
     """
 
     api_key: str
@@ -41,6 +42,7 @@ class AgentDesk:
     answered: Callable[[], None]
     checkpoint: Callable[[], Awaitable[str]]
     suppressed: Suppressed
+    claims: Mapping[str, str] = field(default_factory=dict)
 
     async def send_payment(self, request: PaymentRequest, *, progress: Progress | None = None) -> PaymentResult:
         """Pay, or say why not; see SPEC section 10."""
@@ -111,15 +113,21 @@ class AgentDesk:
         viewer = await self._viewer()
         self.suppressed.count(viewer.agent.agent_id, code)
 
+    async def check_credential(self) -> None:
+        """Return when the key is good and the claims are its own; raises as every verb would."""
+        await self._viewer()
+
     # -- parts -----------------------------------------------------------------------------------------------
 
     async def _viewer(self) -> Viewer:
         try:
-            return Viewer(*await self.ledger.authenticate(self.api_key))
+            viewer = Viewer(*await self.ledger.authenticate(self.api_key))
+            _check_claims(self.claims, viewer.agent)
         except CallerError as error:
             self.suppressed.count("", error.code)
             self.answered()
             raise
+        return viewer
 
     async def _draft(self, request: PaymentRequest) -> tuple[Viewer, PaymentDraft]:
         viewer = await self._viewer()
@@ -140,3 +148,13 @@ class AgentDesk:
     def _answer(self, result: T) -> T:
         self.answered()
         return result
+
+
+def _check_claims(claims: Mapping[str, str], agent: Agent) -> None:
+    said_by_key = {"orgId": agent.org_id, "agentId": agent.agent_id, "environment": agent.environment}
+    for name, claimed in claims.items():
+        if said_by_key.get(name) != claimed:
+            sentence = (
+                f"The agent key is of another `{name[:40]}` than `metadata` says: nothing was paid; correct either."
+            )
+            raise CallerError(ReasonCode.CREDENTIAL_INVALID, sentence)

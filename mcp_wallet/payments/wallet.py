@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from mcp_wallet.core.building import build_payment
@@ -75,8 +75,8 @@ class Wallet:
         self._starting: asyncio.Task[None] | None = None
         self._round: asyncio.Task[None] | None = None
 
-    def desk(self, api_key: str) -> AgentDesk:
-        """Return the desk of whoever holds the key; the key is checked at each call, not here."""
+    def desk(self, api_key: str, *, claims: Mapping[str, str] | None = None) -> AgentDesk:
+        """Return the desk of whoever holds the key; key and claims are checked at each call, not here."""
         return AgentDesk(
             api_key,
             self.ledger,
@@ -85,6 +85,7 @@ class Wallet:
             answered=self._start_soon,
             checkpoint=self.checkpoint,
             suppressed=self._suppressed,
+            claims=claims or {},
         )
 
     async def checkpoint(self) -> str:

@@ -59,16 +59,23 @@ async def open_home(environment: ProcessEnvironment) -> AsyncIterator[OpenHome]:
 
 
 async def open_wallet(
-    environment: ProcessEnvironment, *, build: Builder = build_payment, chains: Chains | None = None
+    environment: ProcessEnvironment,
+    *,
+    build: Builder = build_payment,
+    chains: Chains | None = None,
+    signer: Signer | None = None,
 ) -> Wallet:
     """Return the home's wallet, ready to answer; recovery and settlement begin with `Wallet.start`.
+
+    Args:
+        signer: Signs in place of the home's own; of the same account, or it is refused.
 
     Raises:
         OwnerError: As `open_home`, and `CONFIG_UNAPPROVED` when `wallet.toml` is not what was approved.
     """
     paths = locate(environment)
     keys = load_keys(paths, environment)
-    signer = signer_of(paths, environment)
+    signer = signer_of(paths, environment) if signer is None else _of_this_home(paths, signer, "The given key")
     ledger = await SqliteLedger.open(
         paths.ledger, database_key=keys.database, home_key=keys.home, clock=wall_clock, sender=signer.address
     )
@@ -122,11 +129,15 @@ def signer_of(paths: HomePaths, environment: ProcessEnvironment) -> Signer:
         return KeystoreSigner(paths.keystore, load_password(paths, environment))
     from mcp_wallet.adapters.environment_key import EnvironmentSigner  # noqa: PLC0415
 
-    signer = EnvironmentSigner(environment.private_key)
+    return _of_this_home(paths, EnvironmentSigner(environment.private_key), "MCP_WALLET_PRIVATE_KEY")
+
+
+def _of_this_home(paths: HomePaths, signer: Signer, named: str) -> Signer:
+    """Return the signer when the home's keystore is of the same account; `OwnerError(SIGNER_UNAVAILABLE)`."""
+    from mcp_wallet.adapters.keystore import KeystoreSigner  # noqa: PLC0415
+
     if signer.address != KeystoreSigner(paths.keystore, "").address:
-        raise OwnerError(
-            ReasonCode.SIGNER_UNAVAILABLE, "MCP_WALLET_PRIVATE_KEY is the key of another account than this home's."
-        )
+        raise OwnerError(ReasonCode.SIGNER_UNAVAILABLE, f"{named} belongs to another account than this home's.")
     return signer
 
 

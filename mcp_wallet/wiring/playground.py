@@ -68,6 +68,7 @@ class Playground:
     """A playground that stands: where it is and how to get in."""
 
     where: ProcessEnvironment
+    org_id: str
     address: Address
     node: str
     verifier_key: str
@@ -98,6 +99,7 @@ async def make_playground(
     limits: Mapping[str, int] | None = None,
     plaintext: bool = False,
     funded: bool = True,
+    secret: bytes | None = None,
 ) -> Playground:
     """Return a new playground in a folder, on the development chain that answers at `node`.
 
@@ -105,6 +107,7 @@ async def make_playground(
         policy: Text of the agent's policy.
         limits: Counts of `[limits]` beside the relaxed ones.
         funded: Whether the wallet gets ten coins and a million test dollars.
+        secret: 32 bytes, the account's key; a fresh one when None.
 
     Raises:
         OwnerError: When a home stands there already, or the policy does not load.
@@ -120,6 +123,7 @@ async def make_playground(
             chains={"local": chain},
             limits={**RELAXED, **(limits or {})},
             payees=PAYEES,
+            secret=secret,
             scrypt_n=SCRYPT_N,
         )
     )
@@ -130,6 +134,7 @@ async def make_playground(
         await fund(node, made.address, wei=WEI, usdc_units=USDC_UNITS)
     return Playground(
         where=where,
+        org_id=made.settings.org_id,
         address=made.address,
         node=node,
         verifier_key=made.verifier_key,

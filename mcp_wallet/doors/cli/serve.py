@@ -9,15 +9,13 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mcp_wallet import __version__
 from mcp_wallet.contract.tools import TOOLSETS, parse_toolsets
-from mcp_wallet.control.environment import ProcessEnvironment, read_environment
-from mcp_wallet.core.errors import CallerError, OutsideError, OwnerError, WalletError
-from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.control.environment import ProcessEnvironment, read_agent_environment
+from mcp_wallet.core.errors import CallerError, OutsideError, WalletError
 
 if TYPE_CHECKING:
     from mcp_wallet.contract.desk import Desk
@@ -37,7 +35,7 @@ def serve(arguments: Sequence[str]) -> int:
     gc.disable()  # what is imported stays: looking through it again and again is a tenth of the start
     try:
         toolsets = parse_toolsets(options.toolsets)
-        environment = _environment(os.environ)
+        environment = read_agent_environment(os.environ)
         home = _Playground(options.dev_home) if options.dev else _Home(environment)
         home.check()
     except WalletError as error:
@@ -101,17 +99,6 @@ class _Playground:
     async def close(self) -> None:
         if self._made is not None:
             await self._made.close()
-
-
-def _environment(environ: "os._Environ[str]") -> ProcessEnvironment:
-    """Return the environment; an operator's token in it would hand the control plane to the agent's process."""
-    environment = read_environment(environ)
-    if environment.operator_token:
-        raise OwnerError(
-            ReasonCode.CONFIG_UNAPPROVED,
-            "MCP_WALLET_OPERATOR_TOKEN must not stand in a server's environment: unset it, then start again.",
-        )
-    return replace(environment, home=environment.home.absolute())
 
 
 def _parser() -> argparse.ArgumentParser:
