@@ -13,8 +13,10 @@ from mcp_wallet.doors.docs.markdown import page, table
 
 SILENT: Final = ("mcp_wallet/core/reasons.py", "mcp_wallet/contract/reason_guide.py", "mcp_wallet/payments/messages.py")
 """Sources that name codes without giving them."""
-FOLDERS: Final = ("unit", "faults", "node", "sim", "conformance")
+PLACES: Final = tuple(f"{folder}/**/test_*.py" for folder in ("unit", "faults", "node", "sim", "conformance"))
 """Where to look for a test first: the nearer to the rule, the better it explains the code."""
+SECOND_GATE: Final = "model/naive_gate.py"
+"""Last: the gate that was written twice, compared on generated payments."""
 
 OPENING: Final = """\
 # Reason codes
@@ -87,7 +89,7 @@ def _codes(value: object) -> Iterator[str]:
 def _tests(root: Path) -> Mapping[str, str]:
     """Return for each code the first test file that names it."""
     found: dict[str, str] = {}
-    for path in (path for folder in FOLDERS for path in sorted((root / "tests" / folder).rglob("test_*.py"))):
+    for path in (path for place in (*PLACES, SECOND_GATE) for path in sorted((root / "tests").glob(place))):
         place = path.relative_to(root).as_posix()
         for name in re.findall(r"\b[A-Z][A-Z_0-9]+\b", path.read_text("utf-8")):
             if name in _known():
