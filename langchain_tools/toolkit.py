@@ -15,6 +15,8 @@ from langchain_tools.tools import (
     SendPaymentTool,
     SimulatePaymentTool,
     WalletTool,
+    WithDesk,
+    desk_of,
 )
 from mcp_wallet.contract.desk import Desk
 from mcp_wallet.contract.tools import TOOLSETS, select_tools
@@ -33,11 +35,10 @@ _CLASSES: Final[Mapping[str, type[WalletTool]]] = {
 class WalletToolkit(BaseToolkit):
     """The tools of one agent's wallet.
 
-    Sync and async calls both work, in a running event loop as well. A program that makes both begins with a sync one:
-    see `langchain_tools.loop`.
+    Sync and async calls both work, in a running event loop as well; `langchain_tools.loop` says where they run.
 
     Args:
-        wallet: The agent's desk: anything with the six verbs of `mcp_wallet.contract.desk.Desk`.
+        wallet: A `mcp_wallet.PolicyWallet`, or anything with the six verbs of `mcp_wallet.contract.desk.Desk`.
         read_only: Leave out every tool that can pay.
     """
 
@@ -45,11 +46,13 @@ class WalletToolkit(BaseToolkit):
 
     wallet: SkipValidation[Desk] = Field(exclude=True, repr=False)
     read_only: bool = False
-    _loop: WalletLoop = PrivateAttr(default_factory=WalletLoop)
+    _loop: WalletLoop = PrivateAttr()
 
-    def __init__(self, wallet: Desk, *, read_only: bool = False) -> None:
+    def __init__(self, wallet: Desk | WithDesk, *, read_only: bool = False) -> None:
         """Take the wallet; nothing is asked of it yet."""
-        super().__init__(wallet=wallet, read_only=read_only)  # type: ignore[call-arg]  # the plugin sees the parent's fields
+        desk, loop = desk_of(wallet)
+        super().__init__(wallet=desk, read_only=read_only)  # type: ignore[call-arg]  # the plugin sees the parent's fields
+        self._loop = loop
 
     def get_tools(self) -> list[BaseTool]:
         """Return the tools, new ones at each call."""

@@ -9,7 +9,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, Final, Literal, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, ToolException
@@ -49,11 +49,27 @@ class Call(NamedTuple):
     thread_id: str = ""
 
 
+@runtime_checkable
+class WithDesk(Protocol):
+    """A wallet that any loop may call, such as `mcp_wallet.PolicyWallet`."""
+
+    @property
+    def desk(self) -> Desk:
+        """The agent's desk."""
+
+
+def desk_of(wallet: Desk | WithDesk) -> tuple[Desk, WalletLoop]:
+    """Return the agent's desk and where its calls run."""
+    if isinstance(wallet, WithDesk):
+        return wallet.desk, WalletLoop(anywhere=True)
+    return wallet, WalletLoop()
+
+
 class WalletTool(BaseTool):
     """One verb of a wallet; the classes below say which.
 
     Args:
-        wallet: The agent's desk.
+        wallet: A `PolicyWallet`, or the agent's desk.
         loop: Shared by all tools of one wallet; a tool that stands alone has its own.
     """
 
@@ -65,12 +81,13 @@ class WalletTool(BaseTool):
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
     _loop: WalletLoop = PrivateAttr()
 
-    def __init__(self, wallet: Desk, *, loop: WalletLoop | None = None, **options: Any) -> None:
+    def __init__(self, wallet: Desk | WithDesk, *, loop: WalletLoop | None = None, **options: Any) -> None:
         """Take name, description, schema and error handling from the definition, unless an option says otherwise."""
         tool = self.definition
         made = {"name": tool.name, "description": tool.description, "args_schema": tool.input_schema()}
-        super().__init__(wallet=wallet, **{**made, "handle_tool_error": True, **options})
-        self._loop = loop or WalletLoop()
+        desk, own = desk_of(wallet)
+        super().__init__(wallet=desk, **{**made, "handle_tool_error": True, **options})
+        self._loop = loop or own
 
     def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:  # noqa: ARG002  LangChain's signature
         """Return a model with the schema that a chat model is shown; the values are the wallet's to judge."""

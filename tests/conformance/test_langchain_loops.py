@@ -9,8 +9,10 @@ import pytest
 from langchain_core.tools import BaseTool
 
 from langchain_tools import WalletToolkit, loop
+from mcp_wallet.contract.desk import Desk
 from mcp_wallet.contract.results import PayeeList
 from mcp_wallet.contract.wording import FAULT
+from mcp_wallet.doors.python.desk import ThreadedDesk
 from tests.conformance.langchain_door import call_of, said, tools_of
 from tests.fakes import FakeDesk
 
@@ -41,6 +43,13 @@ class WaitingDesk(FakeDesk):
         await self.go.wait()
         self.answered.set()
         return await super().list_payees()
+
+
+@dataclass
+class Owner:
+    """What a toolkit sees of a `PolicyWallet`."""
+
+    desk: ThreadedDesk
 
 
 def payees_tool(desk: FakeDesk) -> BaseTool:
@@ -80,6 +89,38 @@ async def test_async_calls_follow_a_sync_call_to_its_loop_because_a_wallet_has_o
     await tools["list_payees"].ainvoke({})
     tools["list_payees"].invoke({})
     assert [name for _, name in desk.places] == ["wallet tools"] * 2
+
+
+async def test_a_bare_desk_that_was_called_async_refuses_sync_calls_while_its_loop_runs():
+    desk = FakeDesk()
+    tools = tools_of(desk)
+    await tools["list_payees"].ainvoke({})
+    answer = tools["send_payment"].invoke(call_of("send_payment", PAYMENT))
+    assert said(answer).startswith("LEDGER_UNAVAILABLE: This wallet belongs to a running event loop")
+    assert desk.sent == {}
+
+
+def test_a_bare_desk_whose_loop_has_ended_can_be_called_sync():
+    tool = payees_tool(FakeDesk())
+    asyncio.run(tool.ainvoke({}))
+    assert tool.invoke({}).startswith("Send one of these names")
+
+
+async def test_a_wallet_on_a_loop_of_its_own_takes_async_and_sync_calls_in_any_order():
+    desk = PlacedDesk()
+
+    async def opened() -> Desk:
+        return desk
+
+    async def nothing() -> None:
+        """Nothing was opened."""
+
+    owner = Owner(ThreadedDesk(opened, nothing))
+    tool = tools_of(owner)["list_payees"]
+    answers = [await tool.ainvoke({}), tool.invoke({}), await tool.ainvoke({}), tool.invoke({})]
+    assert len(set(answers)) == 1
+    assert {name for _, name in desk.places} == {"mcp-wallet"}
+    await owner.desk.aclose()
 
 
 def test_many_threads_share_one_background_loop():

@@ -1,6 +1,5 @@
 """Does a call that LangGraph or a retry runs again pay once? And is another call another payment?"""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +7,11 @@ import pytest
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 
-from mcp_wallet.adapters.clock import wall_clock
-from mcp_wallet.payments.desk import AgentDesk
-from mcp_wallet.payments.pipeline import Pipeline
-from mcp_wallet.payments.settle import Settlement
-from mcp_wallet.payments.suppression import Suppressed
-from mcp_wallet.ports import Chains
-from tests.conformance.langchain_door import call_of, told, tools_of
+from tests.conformance.langchain_door import call_of, desk_at, told, tools_of
 from tests.fakechain import FakeChain, FakeSigner
 from tests.fakes import FakeDesk
 from tests.promises import promise
-from tests.worlds import ALICE, LOCAL, LedgerWorld, ledger_world
+from tests.worlds import ALICE, LedgerWorld, ledger_world
 
 DOLLAR = 1_000_000
 PAYMENT = {"to": "alice", "amount": "50.00"}
@@ -94,27 +87,8 @@ def test_a_program_that_calls_without_a_call_id_gets_no_key():
 # ------------------------------------------------------------------------------------------------ through a real wallet
 
 
-async def ready() -> None:
-    """Nothing to recover."""
-
-
-async def no_checkpoint() -> str:
-    return ""
-
-
 def sender_of(world: LedgerWorld, chain: FakeChain, signer: FakeSigner) -> BaseTool:
-    chains = Chains({LOCAL: chain})
-    pipeline = Pipeline(world.ledger, chains, Settlement(world.ledger, chains, signer, world.settings, time.monotonic))
-    desk = AgentDesk(
-        world.api_key,
-        world.ledger,
-        pipeline,
-        ready=ready,
-        answered=lambda: None,
-        checkpoint=no_checkpoint,
-        suppressed=Suppressed(wall_clock),
-    )
-    return tools_of(desk)["send_payment"]
+    return tools_of(desk_at(world, chain, signer))["send_payment"]
 
 
 @promise("exactly-once")
