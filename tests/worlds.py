@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,8 +76,8 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def settings(**limits: int) -> Settings:
-    """Return the settings of a plaintext test home on the development chain."""
+def settings(local: Mapping[str, object] | None = None, /, **limits: int) -> Settings:
+    """Return the settings of a plaintext test home on the development chain; `local` changes how that is reached."""
     source: dict[str, object] = {
         "orgId": "org_test",
         "logId": "log1",
@@ -91,6 +91,7 @@ def settings(**limits: int) -> Settings:
                 "maxFeePerDayWei": str(10**18),
                 "trustSingleNode": True,
             }
+            | dict(local or {})
         },
         "limits": {"callsPerMinute": 1_000_000, "pendingMax": 5, "denialsPerHour": 1_000_000} | limits,
     }
@@ -137,10 +138,12 @@ async def ledger_world(
     database_key: bytes | None = None,
     clock: Callable[[], int] = wall_clock,
     sender: Address = SENDER,
+    home_key: bytes | None = None,
+    active: Settings | None = None,
     **limits: int,
 ) -> LedgerWorld:
     """Return a new ledger with the agent `refund-processor`."""
-    home_key, active = secrets.token_bytes(32), settings(**limits)
+    home_key, active = home_key or secrets.token_bytes(32), active or settings(**limits)
     ledger = await SqliteLedger.create(path, database_key=database_key, home_key=home_key, clock=clock, sender=sender)
     await ledger.apply_settings(active, actor=OPERATOR)
     document = policy_document(policy, active)

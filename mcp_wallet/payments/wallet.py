@@ -59,17 +59,19 @@ class Wallet:
         clock: Clock,
         check: Callable[[], Awaitable[None]],
         build: Builder = build_payment,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the parts; nothing runs until `start`.
 
         Args:
+            monotonic: Seconds of a clock that never goes back, for patience only.
             check: Awaited once before the first payment: compares ledger and anchors, and halts the ledger when it is
                 behind (SPEC section 8, Rollback).
         """
         self.ledger, self.settings = ledger, settings
         self._recorder, self._notary, self._anchoring, self._lease = recorder, notary, anchoring, lease
         self._chains, self._clock, self._check = chains, clock, check
-        self._settlement = Settlement(ledger, chains, signer, settings, time.monotonic, build)
+        self._settlement = Settlement(ledger, chains, signer, settings, monotonic, build)
         self._pipeline = Pipeline(ledger, chains, self._settlement)
         self._suppressed = Suppressed(clock)
         self._starting: asyncio.Task[None] | None = None
