@@ -54,6 +54,22 @@ async def test_the_playground_pays(installed: Installed, era: str):
     assert paid.structured_content["decision"] == "ALLOW"
 
 
+@pytest.mark.parametrize("client", ["claude-desktop", "claude-code", "cursor", "vscode"])
+async def test_what_a_client_is_told_to_start_starts(installed: Installed, client: str):
+    told = json.loads(installed.run(installed.command, "client-config", client, "--json").stdout)["configuration"]
+    entry = (told.get("servers") or told["mcpServers"])["wallet"]
+    assert entry["command"] == installed.command
+    dev = json.loads(installed.run(installed.command, "client-config", client, "--dev", "--json").stdout)
+    (table,) = dev["configuration"].values()
+    parameters = StdioServerParameters(
+        command=table["wallet"]["command"], args=table["wallet"]["args"], env={"HOME": str(installed.folder)}
+    )
+    async with Client(parameters, mode="legacy") as wallet:
+        budget = await wallet.call_tool("check_budget", {})
+    assert budget.structured_content is not None
+    assert budget.structured_content["remaining"] == ["50000.00"]
+
+
 def test_examples_and_policies_come_with_it(installed: Installed):
     assert installed.run(installed.command, "examples", "mine").returncode == 0
     for folder in ("examples", "policies"):

@@ -9,6 +9,7 @@ import typer
 from mcp_wallet import __version__
 from mcp_wallet.doors.cli.agent import agent_commands
 from mcp_wallet.doors.cli.audit import audit_commands
+from mcp_wallet.doors.cli.client_config import client_config_command
 from mcp_wallet.doors.cli.config import config_commands, wallet_commands
 from mcp_wallet.doors.cli.demo import demo_command
 from mcp_wallet.doors.cli.doctor import doctor_command
@@ -59,6 +60,7 @@ app.command("demo")(demo_command)
 app.command("examples")(examples_command)
 app.command("init")(init_command)
 app.command("doctor")(doctor_command)
+app.command("client-config")(client_config_command)
 app.command("kill")(kill_command)
 app.command("unkill")(unkill_command)
 app.command("budget")(budget_command)
