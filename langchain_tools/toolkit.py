@@ -44,15 +44,14 @@ class WalletToolkit(BaseToolkit):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    wallet: SkipValidation[Desk] = Field(exclude=True, repr=False)
+    wallet: SkipValidation[Desk | WithDesk] = Field(exclude=True, repr=False)
     read_only: bool = False
     _loop: WalletLoop = PrivateAttr()
 
     def __init__(self, wallet: Desk | WithDesk, *, read_only: bool = False) -> None:
         """Take the wallet; nothing is asked of it yet."""
-        desk, loop = desk_of(wallet)
-        super().__init__(wallet=desk, read_only=read_only)  # type: ignore[call-arg]  # the plugin sees the parent's fields
-        self._loop = loop
+        super().__init__(wallet=wallet, read_only=read_only)  # type: ignore[call-arg]  # the plugin sees the parent's fields
+        _, self._loop = desk_of(wallet)
 
     def get_tools(self) -> list[BaseTool]:
         """Return the tools, new ones at each call."""

@@ -77,16 +77,17 @@ class WalletTool(BaseTool):
 
     name: str = ""
     description: str = ""
-    wallet: SkipValidation[Desk] = Field(exclude=True, repr=False)
+    wallet: SkipValidation[Desk | WithDesk] = Field(exclude=True, repr=False)
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+    _desk: Desk = PrivateAttr()
     _loop: WalletLoop = PrivateAttr()
 
     def __init__(self, wallet: Desk | WithDesk, *, loop: WalletLoop | None = None, **options: Any) -> None:
         """Take name, description, schema and error handling from the definition, unless an option says otherwise."""
         tool = self.definition
         made = {"name": tool.name, "description": tool.description, "args_schema": tool.input_schema()}
-        desk, own = desk_of(wallet)
-        super().__init__(wallet=desk, **{**made, "handle_tool_error": True, **options})
+        super().__init__(wallet=wallet, **{**made, "handle_tool_error": True, **options})
+        self._desk, own = desk_of(wallet)
         self._loop = loop or own
 
     def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:  # noqa: ARG002  LangChain's signature
@@ -113,7 +114,7 @@ class WalletTool(BaseTool):
         try:
             arguments = complete_arguments(self.definition, _named(call.arguments))
         except CallerError as error:
-            await self.wallet.refused(error.code)
+            await self._desk.refused(error.code)
             raise
         result = await self._ask(arguments, call)
         return text_of(result), result.model_dump(mode="json")
@@ -125,7 +126,7 @@ class SendPaymentTool(WalletTool):
     definition = _DEFINITIONS["send_payment"]
 
     async def _ask(self, arguments: Arguments, call: Call) -> BaseModel:
-        return await self.wallet.send_payment(payment_request(_keyed(arguments, call)))
+        return await self._desk.send_payment(payment_request(_keyed(arguments, call)))
 
 
 class SimulatePaymentTool(WalletTool):
@@ -134,7 +135,7 @@ class SimulatePaymentTool(WalletTool):
     definition = _DEFINITIONS["simulate_payment"]
 
     async def _ask(self, arguments: Arguments, call: Call) -> BaseModel:
-        return await self.wallet.simulate_payment(payment_request(_keyed(arguments, call)))
+        return await self._desk.simulate_payment(payment_request(_keyed(arguments, call)))
 
 
 class CheckBudgetTool(WalletTool):
@@ -144,7 +145,7 @@ class CheckBudgetTool(WalletTool):
 
     async def _ask(self, arguments: Arguments, call: Call) -> BaseModel:  # noqa: ARG002  only payments look at the call
         asset, chain = (parse_name(field, arguments[field]) for field in ("asset", "chain"))
-        return await self.wallet.check_budget(asset=asset, chain=chain)
+        return await self._desk.check_budget(asset=asset, chain=chain)
 
 
 class GetPaymentTool(WalletTool):
@@ -153,7 +154,7 @@ class GetPaymentTool(WalletTool):
     definition = _DEFINITIONS["get_payment"]
 
     async def _ask(self, arguments: Arguments, call: Call) -> BaseModel:  # noqa: ARG002  only payments look at the call
-        return await self.wallet.get_payment(**parse_payment_key(arguments))
+        return await self._desk.get_payment(**parse_payment_key(arguments))
 
 
 class ListPaymentsTool(WalletTool):
@@ -163,7 +164,7 @@ class ListPaymentsTool(WalletTool):
 
     async def _ask(self, arguments: Arguments, call: Call) -> BaseModel:  # noqa: ARG002  only payments look at the call
         limit, status = parse_limit(arguments["limit"]), parse_status(arguments["status"])
-        return await self.wallet.list_payments(limit=limit, status=status)
+        return await self._desk.list_payments(limit=limit, status=status)
 
 
 class ListPayeesTool(WalletTool):
@@ -172,7 +173,7 @@ class ListPayeesTool(WalletTool):
     definition = _DEFINITIONS["list_payees"]
 
     async def _ask(self, arguments: Arguments, call: Call) -> BaseModel:  # noqa: ARG002  only payments look at the call
-        return await self.wallet.list_payees()
+        return await self._desk.list_payees()
 
 
 def _keyed(arguments: Arguments, call: Call) -> Arguments:
