@@ -4,38 +4,43 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from mcp_wallet.adapters.clock import wall_clock
 from mcp_wallet.control.environment import ProcessEnvironment
 from mcp_wallet.control.health import Check, Verdict
 from mcp_wallet.control.home import OPEN_TO_OTHERS, HomePaths, differing_settings, locate
 from mcp_wallet.core.errors import OutsideError, WalletError
-from mcp_wallet.core.identifiers import ChainId, checksum_address
-from mcp_wallet.core.settings import ChainSettings, Settings
+from mcp_wallet.core.identifiers import checksum_address
+from mcp_wallet.core.settings import Settings
 from mcp_wallet.payments.anchoring import check_rollback
+from mcp_wallet.wiring.chain_examination import examine_chains
 from mcp_wallet.wiring.opening import OpenHome, anchors_of, notary_of, open_home
+from mcp_wallet.wiring.surroundings import places
 
-FREE_OF_WAL_RESET: Final = (3, 51, 3)
-"""First SQLite without the WAL-reset bug."""
-CLOCK_APART_MS_MAX: Final = 300_000
-LOCAL: Final = ChainId("eip155:31337")
+NAMES_SHOWN: Final = 10
+MAKE_A_HOME: Final = "mcp-wallet init"
 
 
 async def examine(environment: ProcessEnvironment) -> list[Check]:
     """Return every finding about the home at `environment.home`; never raises for what is wrong with it."""
+    if not (environment.home / "wallet.toml").exists():
+        return [_no_home(environment)]
     try:
         paths = locate(environment)
     except WalletError as error:
-        return [_broken("home", error, "mcp-wallet init")]
-    checks = [_engine(), _permissions(paths)]
+        return [_broken("home", error, "put wallet.toml right, from your copy of the home")]
+    checks = [places(paths), _permissions(paths)]
     try:
         async with open_home(environment) as home:
             checks += [_ledger(home), _approved(home), await _trail(home), await _signer(home)]
-            checks += [*_modes(home.settings), await _freezes(home), await _agents(home)]
-            for chain_id, chain in home.settings.chains.items():
-                checks += await _nodes(home.settings, chain_id, chain)
+            checks += [*_modes(home.settings), await _freezes(home), _payees(home.settings), await _agents(home)]
+            checks += [*await _agent_key(home, environment), *await examine_chains(home.settings, home.signer.address)]
     except WalletError as error:
         checks.append(_broken("ledger", error, "restore the keys folder of this home"))
     return checks
+
+
+def _no_home(environment: ProcessEnvironment) -> Check:
+    sentence = f"There is no wallet in {environment.home} yet; to try one on play money, none is needed."
+    return Check(name="home", verdict=Verdict.FAILED, sentence=sentence, mend=MAKE_A_HOME)
 
 
 def _permissions(paths: HomePaths) -> Check:
@@ -53,20 +58,6 @@ def _permissions(paths: HomePaths) -> Check:
 def _private(paths: HomePaths) -> Iterator[Path]:
     yield from (paths.home, paths.keys, paths.ledger, paths.keystore)
     yield from (paths.database_key, paths.home_key, paths.log_key, paths.keystore_password)
-
-
-def _engine() -> Check:
-    from mcp_wallet.adapters.sqlite.glance import engine_version  # noqa: PLC0415
-
-    version = engine_version()
-    numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
-    sound = numbers >= FREE_OF_WAL_RESET
-    return Check(
-        name="sqlite",
-        verdict=Verdict.OK if sound else Verdict.FAILED,
-        sentence=f"The ledger's engine is SQLite {version}{'' if sound else ', which can lose commits'}.",
-        mend="" if sound else "pip install --upgrade sqlcipher3",
-    )
 
 
 def _ledger(home: OpenHome) -> Check:
@@ -159,6 +150,31 @@ async def _freezes(home: OpenHome) -> Check:
     return Check(name="freezes", verdict=Verdict.OK, sentence="Nothing is frozen.")
 
 
+def _payees(settings: Settings) -> Check:
+    names = [payee.name for payee in settings.book.payees]
+    if not names:
+        return Check(
+            name="payees",
+            verdict=Verdict.NOTICE,
+            sentence="The address book is empty: an agent would have to type addresses.",
+            mend="mcp-wallet payee add NAME ADDRESS",
+        )
+    shown = ", ".join(names[:NAMES_SHOWN]) + ("" if len(names) <= NAMES_SHOWN else ", …")
+    return Check(name="payees", verdict=Verdict.OK, sentence=f"{len(names)} in the address book: {shown}.")
+
+
+async def _agent_key(home: OpenHome, environment: ProcessEnvironment) -> list[Check]:
+    """Return whose key stands in the environment, where one does."""
+    if not environment.agent_key:
+        return []
+    try:
+        agent, _, _ = await home.ledger.authenticate(environment.agent_key)
+    except WalletError as error:
+        return [_broken("agent key", error, "mcp-wallet agent add NAME --policy FILE prints a new one")]
+    sentence = f"MCP_WALLET_AGENT_KEY is the key of {agent.agent_id}."
+    return [Check(name="agent key", verdict=Verdict.OK, sentence=sentence)]
+
+
 async def _agents(home: OpenHome) -> Check:
     agents = await home.ledger.agents()
     if not agents:
@@ -168,43 +184,7 @@ async def _agents(home: OpenHome) -> Check:
             sentence="No agent has a key.",
             mend="mcp-wallet agent add NAME --policy FILE",
         )
-    return Check(
-        name="agents", verdict=Verdict.OK, sentence=f"{len(agents)} agents: {', '.join(a.agent_id for a in agents)}."
-    )
-
-
-async def _nodes(settings: Settings, chain_id: ChainId, chain: ChainSettings) -> list[Check]:
-    return [
-        await _node(settings, chain_id, url, f"node {settings.registry.chain(chain_id).name} {number}")
-        for number, url in enumerate(chain.nodes, 1)
-    ]
-
-
-async def _node(settings: Settings, chain_id: ChainId, url: str, name: str) -> Check:
-    """Ask one node for its chain and its newest block's time."""
-    from mcp_wallet.adapters.evm.node import Node  # noqa: PLC0415  web3 comes with the first question
-    from mcp_wallet.adapters.evm.wire import parse_block  # noqa: PLC0415
-
-    node = Node(url, settings.registry.chain(chain_id))
-    try:
-        await node.check_chain()
-        block = await node.ask("eth_getBlockByNumber", ["latest", False], parse_block)
-    except OutsideError as error:
-        verdict = Verdict.UNKNOWN if error.retryable else Verdict.FAILED
-        return Check(
-            name=name, verdict=verdict, sentence=error.message, mend="check the node and `nodes` in wallet.toml"
-        )
-    finally:
-        await node.close()
-    apart_ms = abs(wall_clock() - block.timestamp_seconds * 1000)
-    if chain_id != LOCAL and apart_ms > CLOCK_APART_MS_MAX:
-        return Check(
-            name=name,
-            verdict=Verdict.FAILED,
-            sentence=f"The newest block {block.number} is {apart_ms // 1000} s away from this machine's clock.",
-            mend="set the clock (timedatectl set-ntp true), or choose a node that is in step",
-        )
-    return Check(name=name, verdict=Verdict.OK, sentence=f"It is on the right chain, at block {block.number}.")
+    return Check(name="agents", verdict=Verdict.OK, sentence=f"With a key: {', '.join(a.agent_id for a in agents)}.")
 
 
 def _broken(name: str, error: WalletError, mend: str) -> Check:

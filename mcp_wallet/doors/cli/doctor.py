@@ -1,14 +1,15 @@
 """`doctor`: is the home sound, who can reach what, and what does this shape resist?"""
 
 import os
+from collections.abc import Sequence
 from typing import Final
 
 from mcp_wallet.contract.tools import AGENT_VERBS, parse_toolsets, select_tools
-from mcp_wallet.control.environment import read_environment
 from mcp_wallet.control.health import RESISTANCE, Check, Verdict, worst
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.doors.cli.output import INTEGRITY, NOT_FOUND_OUT, OK, REFUSED, Answer, AsJson, finish
-from mcp_wallet.wiring.examination import examine
+from mcp_wallet.wiring.examination import MAKE_A_HOME, examine
+from mcp_wallet.wiring.surroundings import known_environment, surroundings
 
 CODES: Final = {
     Verdict.OK: OK,
@@ -17,33 +18,50 @@ CODES: Final = {
     Verdict.FAILED: REFUSED,
     Verdict.INTEGRITY: INTEGRITY,
 }
+FINE: Final = (Verdict.OK, Verdict.NOTICE)
+SHAPE: Final = "embedded, one OS user"
 
 
 def doctor_command(*, as_json: AsJson = False) -> None:
-    """Check home, keys, ledger, trail, signer and nodes; each finding says what mends it."""
+    """Check home, keys, ledger, trail, signer, clock and nodes; each finding says what mends it."""
 
     async def command() -> Answer:
-        checks = [*await examine(read_environment(os.environ)), _planes()]
+        environment, found = known_environment(os.environ)
+        checks = [*surroundings(), *found, *await examine(environment), _planes()]
         resistance: list[Json] = [{"attacker": attacker, "resisted": how} for attacker, how in RESISTANCE]
         verdict = worst(checks)
         return Answer(
             document={
                 "ok": CODES[verdict] == OK,
                 "checks": [c.document() for c in checks],
-                "shape": "embedded, one OS user",
+                "shape": SHAPE,
                 "resistance": resistance,
                 "agentVerbs": [*sorted(AGENT_VERBS)],
             },
             lines=[
                 *(line for check in checks for line in _lines(check)),
                 "",
-                "What the embedded shape, one OS user, resists:",
-                *(f"  {how}: {attacker}" for attacker, how in RESISTANCE),
+                f"What this shape ({SHAPE}) resists:",
+                *(f"  {attacker} → {how}" for attacker, how in RESISTANCE),
+                "",
+                *_to_do(checks),
             ],
             code=CODES[verdict],
         )
 
     finish(command, as_json=as_json)
+
+
+def _to_do(checks: Sequence[Check]) -> list[str]:
+    """Return what is left to do, the worst first, and where to begin without a home."""
+    order = list(Verdict)
+    wrong = [c for c in sorted(checks, key=lambda c: -order.index(c.verdict)) if c.verdict not in FINE and c.mend]
+    advised = [c for c in checks if c.verdict is Verdict.NOTICE and c.mend]
+    lines = [f"To mend: {check.mend}   ({check.name})" for check in wrong]
+    lines += [f"Advised: {check.mend}   ({check.name})" for check in advised]
+    if any(check.mend == MAKE_A_HOME for check in wrong):
+        lines += ["First steps without a wallet: mcp-wallet demo; mcp-wallet client-config cursor --dev"]
+    return lines or ["Nothing to mend."]
 
 
 def _planes() -> Check:

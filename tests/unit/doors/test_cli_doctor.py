@@ -1,14 +1,13 @@
 """`doctor`: each finding says what mends it, and the exit code says how bad it is."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from mcp_wallet.control.health import RESISTANCE
 from mcp_wallet.wiring.opening import anchors_of, notary_of, open_home
 from tests.unit.control.homes import environment_in
-from tests.unit.doors.commands import Commands, environ_of, operator_at
+from tests.unit.doors.commands import ALICE, Commands, environ_of, operator_at, policy_in
 
 NO_CHAIN: dict[str, object] = {"chains": {}}
 
@@ -30,10 +29,65 @@ def test_an_encrypted_home_has_nothing_to_notice_about_its_ledger(tmp_path):
     assert checks(owner("doctor", "--json"))["ledger"]["verdict"] == "ok"
 
 
-def test_without_a_home_it_says_how_to_make_one(tmp_path):
-    ran = Commands(environ_of(tmp_path))("doctor", "--json")
+def test_without_a_home_it_says_how_to_make_one_and_how_to_try_one(tmp_path):
+    bare = Commands(environ_of(tmp_path))
+    ran = bare("doctor", "--json")
     assert ran.code == 1
     assert checks(ran)["home"]["mend"] == "mcp-wallet init"
+    assert {"versions", "sqlite", "playground", "planes"} <= checks(ran).keys()
+    assert "mcp-wallet demo" in bare("doctor").out
+
+
+def test_a_broken_wallet_toml_is_no_missing_home(tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "wallet.toml").write_text("orgId =")
+    found = checks(Commands(environ_of(tmp_path))("doctor", "--json"))["home"]
+    assert "not TOML" in found["message"]
+    assert "init" not in found["mend"]
+
+
+def test_a_misspelt_name_in_the_environment_is_a_finding_and_hides_no_other(tmp_path):
+    owner, _ = operator_at(tmp_path, **NO_CHAIN)
+    found = checks(owner("doctor", "--json", MCP_WALLET_HOM="x"))
+    assert "nearest name is `MCP_WALLET_HOME`" in found["environment"]["message"]
+    assert found["ledger"]["ok"]
+
+
+def test_an_operators_token_where_a_server_may_start_is_noticed(tmp_path):
+    owner, _ = operator_at(tmp_path, **NO_CHAIN)
+    assert checks(owner("doctor", "--json"))["operator token"]["verdict"] == "notice"
+    without = owner("doctor", "--json", MCP_WALLET_OPERATOR_TOKEN="")
+    assert "operator token" not in checks(without)
+
+
+def test_it_tells_whose_key_stands_in_the_environment(tmp_path):
+    owner, _ = operator_at(tmp_path)
+    assert checks(owner("doctor", "--json"))["agents"]["mend"]
+    assert checks(owner("doctor", "--json"))["payees"]["mend"]
+    owner("payee", "add", "alice", ALICE)
+    key = owner("agent", "add", "refunds", "--policy", policy_in(tmp_path), "--json").document["apiKey"]
+    found = checks(owner("doctor", "--json", MCP_WALLET_AGENT_KEY=key))
+    assert found["agent key"]["message"] == "MCP_WALLET_AGENT_KEY is the key of refunds."
+    assert (found["agents"]["verdict"], found["payees"]["verdict"]) == ("ok", "ok")
+    wrong = checks(owner("doctor", "--json", MCP_WALLET_AGENT_KEY="mw_wrong"))["agent key"]
+    assert (wrong["verdict"], bool(wrong["mend"])) == ("failed", True)
+    assert "mw_wrong" not in wrong["message"]
+
+
+def test_it_says_where_everything_is(tmp_path):
+    owner, made = operator_at(tmp_path, **NO_CHAIN)
+    told = checks(owner("doctor", "--json"))["paths"]["message"]
+    assert all(str(path) in told for path in (made.paths.home, made.paths.keys, made.paths.state))
+
+
+def test_what_is_wrong_comes_before_what_is_advised(tmp_path):
+    owner, made = operator_at(tmp_path, **NO_CHAIN)
+    made.paths.home_key.chmod(0o644)
+    told = owner("doctor").out.splitlines()
+    last = [line for line in told if line.startswith(("To mend: ", "Advised: "))]
+    assert last == told[-len(last) :]
+    assert [line[:7] for line in last] == sorted((line[:7] for line in last), reverse=True)
+    assert any("chmod" in line for line in last if line.startswith("To mend"))
 
 
 def test_a_node_that_cannot_be_reached_is_not_found_out(tmp_path):
@@ -92,9 +146,3 @@ def test_it_says_what_this_shape_resists(tmp_path):
     owner, _ = operator_at(tmp_path, **NO_CHAIN)
     printed = owner("doctor").out
     assert all(attacker in printed for attacker, _ in RESISTANCE)
-
-
-@pytest.mark.parametrize("document", ["README.md", "docs/threat-model.md"])
-def test_the_documents_show_the_same_table(document):
-    text = (Path(__file__).parents[3] / document).read_text("utf-8").replace("*", "").replace("`", "")
-    assert [row for row in RESISTANCE if f"| {row[0]} | {row[1]} |" not in text] == []
