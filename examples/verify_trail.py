@@ -64,10 +64,10 @@ def fingerprint(intent: Document) -> str:
 
 def policy_hash(policy: Document) -> str:
     """Return the hash of a resolved policy: each list enters as its count and the root of its sorted addresses."""
-    lists = {
-        name: {"count": str(len(rows)), "root": root_of([leaf(row.encode()) for row in sorted(rows)]).hex()}
-        for name, rows in policy["lists"].items()
-    }
+    lists = {}
+    for name, rows in policy["lists"].items():  # a long list stands in the document by count and root already
+        root = "" if isinstance(rows, dict) else root_of([leaf(row.encode()) for row in sorted(rows)]).hex()
+        lists[name] = {"count": str(len(rows)), "root": root} if root else rows
     return named("mcp-wallet/policy/v1", {**policy, "lists": lists})
 
 

@@ -4,10 +4,12 @@ Compiling needs the document and the settings and nothing else: what an auditor 
 again. A document that `resolve_policy` did not make is refused, never guessed at.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
+from mcp_wallet.core.address_set import INLINE_MAX
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.document import as_items, as_mapping, as_text, number_at
 from mcp_wallet.core.errors import OwnerError
@@ -62,7 +64,7 @@ class CompiledPolicy:
     approval_ttl_ms: int
     pending_max: int
     fee_caps: Mapping[ChainId, tuple[int, int]]
-    _listed: tuple[frozenset[Address], ...] = field(repr=False, compare=False)
+    _listed: tuple[AbstractSet[Address], ...] = field(repr=False, compare=False)
     _added: Mapping[Address, int] = field(repr=False, compare=False)
     _agents: frozenset[str] = field(repr=False, compare=False)
     _buckets: dict[tuple[str, str, str], Bucket] = field(default_factory=dict, repr=False, compare=False)
@@ -158,10 +160,17 @@ def _compile(document: Mapping[str, Json], *, version: str, settings: Settings) 
         approval_ttl_ms=_approval_ttl_ms(as_items(document["rules"])),
         pending_max=settings.pending_max,
         fee_caps={c: (s.max_fee_wei, s.max_fee_per_day_wei) for c, s in settings.chains.items()},
-        _listed=tuple({id(m.recipients): m.recipients for m in allowing if m.recipients is not None}.values()),
+        _listed=_distinct(m.recipients for m in allowing if m.recipients is not None),
         _added={p.address: p.added_at_ms for p in reversed(settings.book.payees)},
         _agents=frozenset(agent for m in matchers if m.agents is not None for agent in m.agents),
     )
+
+
+def _distinct(listed: Iterable[AbstractSet[Address]]) -> tuple[AbstractSet[Address], ...]:
+    """Return the lists with all short ones as one: looking an address up does not grow with the rules."""
+    found = {id(recipients): recipients for recipients in listed}.values()
+    short = frozenset().union(*(x for x in found if len(x) <= INLINE_MAX))
+    return (short, *(x for x in found if len(x) > INLINE_MAX))
 
 
 def _approval_ttl_ms(rules: Sequence[Json]) -> int:
@@ -176,7 +185,7 @@ def _chains(allowing: list[Matcher], settings: Settings) -> tuple[ChainId, ...]:
         chain
         for m in allowing
         for asset in m.assets or ()
-        if (chain := ChainId(asset.partition("/")[0])) in (m.chains or {chain}) and m.recipients != frozenset()
+        if (chain := ChainId(asset.partition("/")[0])) in (m.chains or {chain}) and m.recipients != set()
     }
     reached = settings.chains or possible
     return tuple(c.chain_id for c in settings.registry.chains if c.chain_id in possible and c.chain_id in reached)

@@ -1,6 +1,7 @@
 """What a payment is, and which rules and limits speak about it."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ class Matcher:
     operations: frozenset[str] | None = None
     chains: frozenset[ChainId] | None = None
     assets: frozenset[AssetId] | None = None
-    recipients: frozenset[Address] | None = None
+    recipients: AbstractSet[Address] | None = None
     categories: frozenset[str] | None = None
     amounts: Mapping[AssetId, tuple[int, int]] | None = None
     hours: Hours | None = None

@@ -80,6 +80,16 @@ class Frontier:
         return _fold(self._nodes)
 
 
+def root_of(leaves: list[bytes]) -> bytes:
+    """Return the root over all leaf hashes at once; `EMPTY_ROOT` of none. Half the time of a `Frontier`."""
+    sha256, level = hashlib.sha256, leaves
+    while len(level) > 1:
+        pairs = iter(level)
+        above = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)]
+        level = above + level[len(level) - len(level) % 2 :]  # the last of an odd number rises as it is
+    return level[0] if level else EMPTY_ROOT
+
+
 def node_at(level: int, index: int, read: Read) -> bytes:
     """Return the hash of a complete subtree of `1 << level` leaves: one read.
 

@@ -6,8 +6,8 @@ So a decision can name a policy with a million recipients, and one of them can b
 from collections.abc import Mapping
 
 from mcp_wallet.core.canonical import POLICY_DOMAIN, Json, domain_hash
-from mcp_wallet.core.document import as_mapping, as_texts
-from mcp_wallet.core.merkle import Frontier, leaf_hash
+from mcp_wallet.core.document import as_mapping, as_text, as_texts
+from mcp_wallet.core.merkle import leaf_hash, root_of
 
 
 def policy_hash(document: Json) -> str:
@@ -22,12 +22,16 @@ def committed_hash(document: Mapping[str, Json], commitments: Mapping[str, Json]
 
 
 def list_commitments(document: Mapping[str, Json]) -> dict[str, Json]:
-    """Return `{"count", "root"}` of each list: RFC 6962 over the sorted addresses, lower case, as ASCII text."""
-    return {name: _commitment(as_texts(addresses)) for name, addresses in as_mapping(document["lists"]).items()}
+    """Return `{"count", "root"}` of each list: RFC 6962 over the sorted addresses, lower case, as ASCII text.
+
+    A list that stands in the document by its commitment is taken as it is: the hash names the same addresses.
+    """
+    return {name: _commitment(addresses) for name, addresses in as_mapping(document["lists"]).items()}
 
 
-def _commitment(addresses: list[str]) -> Json:
-    tree = Frontier.empty()
-    for address in sorted(addresses):
-        tree.append(leaf_hash(address.encode("ascii")))
-    return {"count": str(len(addresses)), "root": tree.root().hex()}
+def _commitment(addresses: Json) -> Json:
+    if isinstance(addresses, Mapping):
+        return {"count": as_text(addresses["count"]), "root": as_text(addresses["root"])}
+    texts = sorted(as_texts(addresses))
+    root = root_of([leaf_hash(text.encode("ascii")) for text in texts])
+    return {"count": str(len(texts)), "root": root.hex()}

@@ -5,8 +5,10 @@ The document is one that `resolve_policy` made: anything else is a `KeyError`, `
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
+from mcp_wallet.core.address_set import INLINE_MAX, AddressSet, ListCommitment
 from mcp_wallet.core.canonical import Json, canonical_bytes
 from mcp_wallet.core.decision import Reason
 from mcp_wallet.core.document import as_items, as_mapping, as_text, as_texts, number_at
@@ -20,14 +22,20 @@ from mcp_wallet.core.windows import Calendar, Lifetime, Limit, Rolling, Window
 
 UNITS_MAX: Final = (1 << 256) - 1
 
-Lists = Mapping[str, frozenset[Address]]
+Lists = Mapping[str, AbstractSet[Address]]
 """The policy's lists, each one set that everything naming it shares."""
 
 
-def read_lists(document: Mapping[str, Json]) -> dict[str, frozenset[Address]]:
-    """Return the lists by name."""
-    lists = as_mapping(document["lists"])
-    return {name: frozenset(Address(a) for a in as_texts(found)) for name, found in lists.items()}
+def read_lists(document: Mapping[str, Json]) -> dict[str, AbstractSet[Address]]:
+    """Return the lists by name; `TypeError` for a commitment without its addresses."""
+    return {name: _list(found) for name, found in as_mapping(document["lists"]).items()}
+
+
+def _list(found: Json) -> AbstractSet[Address]:
+    if isinstance(found, ListCommitment):
+        return found.addresses
+    texts = as_texts(found)
+    return AddressSet.of(texts) if len(texts) > INLINE_MAX else frozenset(Address(a) for a in texts)
 
 
 def read_rules(document: Mapping[str, Json], lists: Lists) -> tuple[Rule, ...]:
@@ -131,7 +139,7 @@ def _matcher(match: Mapping[str, Json], lists: Lists) -> Matcher:
     )
 
 
-def _recipients(value: Json, lists: Lists) -> frozenset[Address]:
+def _recipients(value: Json, lists: Lists) -> AbstractSet[Address]:
     if isinstance(value, Mapping):
         return lists[as_text(value["list"])]
     return frozenset(Address(a) for a in as_texts(value))

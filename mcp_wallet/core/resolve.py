@@ -7,8 +7,9 @@ milliseconds: whoever holds the document can decide again without this machine. 
 from collections.abc import Callable
 from typing import Final
 
+from mcp_wallet.core.address_lines import read_addresses
+from mcp_wallet.core.address_set import INLINE_MAX, AddressSet, ListCommitment
 from mcp_wallet.core.canonical import Json
-from mcp_wallet.core.errors import CallerError
 from mcp_wallet.core.intent import TRANSFER
 from mcp_wallet.core.payees import AddressBook
 from mcp_wallet.core.policy_commitment import policy_hash
@@ -26,7 +27,6 @@ from mcp_wallet.core.policy_language import (
     duration_ms,
     time_ms,
 )
-from mcp_wallet.core.policy_source import Problem, invalid, shown
 from mcp_wallet.core.policy_terms import (
     met_assets,
     recipient_address,
@@ -185,19 +185,9 @@ def _short_document(body: ShortPolicy, policy_id: str, *, registry: Registry, bo
     }
 
 
-def _list(entries: AddressList, book: AddressBook, read_list: Callable[[str], str]) -> list[Json]:
+def _list(entries: AddressList, book: AddressBook, read_list: Callable[[str], str]) -> Json:
+    """Return the addresses as text, or, of a long file, what commits to them."""
     if not isinstance(entries, FileReference):
         return sorted_once(recipient_address(entry, book) for entry in entries)
-    lines = [line.partition("#")[0].strip() for line in read_list(entries.file).splitlines()]
-    addresses, problems = set(), []
-    for number, entry in enumerate(lines, start=1):
-        if not entry:
-            continue
-        try:
-            addresses.add(recipient_address(entry, book))
-        except CallerError:
-            sentence = f"{shown(entry)} is neither an address with a right checksum nor a known payee"
-            problems.append(Problem(line=number, column=1, sentence=sentence))
-    if problems:
-        raise invalid(entries.file, problems)
-    return sorted_once(addresses)
+    addresses = AddressSet.of_keys(read_addresses(read_list(entries.file), name=entries.file, book=book))
+    return ListCommitment(addresses) if len(addresses) > INLINE_MAX else [*addresses]

@@ -6,9 +6,11 @@ lists are merged into one dictionary; a large one stays the one set that every r
 """
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
+from mcp_wallet.core.address_set import INLINE_MAX
 from mcp_wallet.core.decision import Reason
 from mcp_wallet.core.identifiers import AssetId, ChainId
 from mcp_wallet.core.matching import Matcher
@@ -20,7 +22,7 @@ ALLOW: Final = "allow"
 DENY: Final = "deny"
 REQUIRE_APPROVAL: Final = "requireApproval"
 
-MERGED_RECIPIENTS_MAX: Final = 256
+MERGED_RECIPIENTS_MAX: Final = INLINE_MAX
 """A longer list is not copied into an index: it is looked up as the set that it is."""
 
 _ANY_UNITS: Final = (0, 1 << 256)
@@ -74,12 +76,12 @@ class RecipientTable(Generic[T]):
 
     __slots__ = ("_anyone", "_by_address", "_large", "items")
 
-    def __init__(self, items: Iterable[tuple[frozenset[str] | None, T]]) -> None:
+    def __init__(self, items: Iterable[tuple[AbstractSet[str] | None, T]]) -> None:
         """Index the items; they are found again in the order given, those with large lists last."""
         listed = list(items)
         self.items: tuple[T, ...] = tuple(item for _, item in listed)
         self._anyone = tuple(item for recipients, item in listed if recipients is None)
-        large: dict[int, tuple[frozenset[str], list[T]]] = {}
+        large: dict[int, tuple[AbstractSet[str], list[T]]] = {}
         small: set[str] = set()
         for recipients, item in listed:
             if recipients is not None and len(recipients) > MERGED_RECIPIENTS_MAX:

@@ -69,6 +69,11 @@ class SqliteTrail:
         """See `Trail.policy_text`."""
         return self._document("SELECT document FROM policy_version WHERE hash = ?", digest)
 
+    def policy_list(self, root: str) -> bytes | None:
+        """See `Trail.policy_list`."""
+        found = self._one("SELECT addresses FROM policy_list WHERE root = ?", root)
+        return None if found is None else bytes(found[0])
+
     def settings_text(self, digest: str) -> str | None:
         """See `Trail.settings_text`."""
         return self._document("SELECT document FROM settings_version WHERE hash = ?", digest)

@@ -66,6 +66,7 @@ class ControlPlane:
             return digest
         found = self.raw.execute("SELECT max(version) FROM policy_version WHERE policy_id = ?", (policy_id,)).fetchone()
         version = (found[0] or 0) + 1
+        self.state.lists.keep(self.raw, document)
         self.raw.execute("UPDATE policy_version SET active = 0 WHERE policy_id = ? AND active = 1", (policy_id,))
         self.raw.execute(
             "INSERT INTO policy_version (policy_id, version, hash, document, active) VALUES (?, ?, ?, ?, 1)",

@@ -15,6 +15,7 @@ from mcp_wallet.adapters.sqlite.duplicates import Guards
 from mcp_wallet.adapters.sqlite.execution import Execution
 from mcp_wallet.adapters.sqlite.gate import Gate
 from mcp_wallet.adapters.sqlite.keyed import KeyedNames
+from mcp_wallet.adapters.sqlite.policy_lists import PolicyLists
 from mcp_wallet.adapters.sqlite.queries import Queries
 from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.adapters.sqlite.trail import head_of
@@ -86,7 +87,7 @@ class SqliteLedger:
     async def _connect(
         cls, path: Path, database_key: bytes | None, home_key: bytes, clock: Clock, sender: Address, *, create: bool
     ) -> "SqliteLedger":
-        state = LedgerState()
+        state = LedgerState(PolicyLists(home_key))
         connection = await connect(path, key=database_key, create=create)
         committer = Committer(
             connection,

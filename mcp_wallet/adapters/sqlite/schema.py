@@ -80,6 +80,7 @@ CREATE TABLE policy_version (
     PRIMARY KEY (policy_id, version)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX policy_version_hash ON policy_version (hash);
+CREATE TABLE policy_list (root TEXT PRIMARY KEY, addresses BLOB NOT NULL, seal BLOB NOT NULL) STRICT;
 CREATE TABLE agent (
     agent_id TEXT PRIMARY KEY,
     policy_id TEXT NOT NULL,

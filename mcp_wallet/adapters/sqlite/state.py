@@ -10,6 +10,7 @@ from typing import Final, cast
 import orjson
 
 from mcp_wallet.adapters.sqlite.connection import Raw
+from mcp_wallet.adapters.sqlite.policy_lists import PolicyLists
 from mcp_wallet.adapters.sqlite.rows import COUNTED, counted
 from mcp_wallet.adapters.sqlite.unwritten import Unwritten
 from mcp_wallet.contract.events import parse_rfc3339_ms
@@ -45,8 +46,9 @@ class Control:
 class LedgerState:
     """Head of the trail, the books, and what control changes say; valid only on the connection's thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, lists: PolicyLists) -> None:
         """Know nothing until `refresh`."""
+        self.lists = lists
         self.known = False
         self.writes = 0
         self.unwritten = Unwritten()
@@ -129,7 +131,7 @@ class LedgerState:
             for policy_id, version, digest, text in raw.execute(
                 "SELECT policy_id, version, hash, document FROM policy_version WHERE active = 1"
             ).fetchall():
-                document = orjson.loads(text)
+                document = self.lists.restored(raw, orjson.loads(text))
                 control.documents[policy_id] = (str(version), digest, document)
                 control.policies[policy_id] = compile_policy(document, version=str(version), settings=control.settings)
         for agent in raw.execute(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from mcp_wallet.control.audit.trail import Trail
+from mcp_wallet.core.address_set import ADDRESS_BYTES, AddressSet, ListCommitment
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy, compile_policy
 from mcp_wallet.core.document import as_mapping, as_text
@@ -66,10 +67,24 @@ class Inputs:
         key = (version, digest, settings.version, settings.hash)
         found = self._compiled.get(key)
         if found is None:
-            document = _parsed("policy", digest, self.trail.policy_text(digest))
-            if policy_hash(as_mapping(document)) != digest:
+            document = as_mapping(_parsed("policy", digest, self.trail.policy_text(digest)))
+            if policy_hash(document) != digest:
                 raise NotReplayable("policy", digest)
+            document = {**document, "lists": self._lists(digest, as_mapping(document["lists"]))}
             found = self._compiled[key] = compile_policy(document, version=version, settings=settings)
+        return found
+
+    def _lists(self, digest: str, lists: Mapping[str, Json]) -> dict[str, Json]:
+        """Return the policy's lists, the long ones read and hashed again."""
+        return {name: self._list(digest, x) if isinstance(x, Mapping) else x for name, x in lists.items()}
+
+    def _list(self, digest: str, commitment: Mapping[str, Json]) -> ListCommitment:
+        packed = self.trail.policy_list(as_text(commitment["root"]))
+        if packed is None or len(packed) % ADDRESS_BYTES:
+            raise NotReplayable("policy", digest)
+        found = ListCommitment(AddressSet(packed))
+        if found != commitment:
+            raise NotReplayable("policy", digest)
         return found
 
 

@@ -30,7 +30,10 @@ class Trail(Protocol):
         """Yield the stored checkpoints: size and note, smallest first."""
 
     def policy_text(self, digest: str) -> str | None:
-        """Return the canonical text of the resolved policy that is stored under this hash."""
+        """Return the canonical text of the resolved policy that is stored under this hash, long lists by their root."""
+
+    def policy_list(self, root: str) -> bytes | None:
+        """Return the sorted addresses, 20 bytes each, of a long list that stored policies name by this Merkle root."""
 
     def settings_text(self, digest: str) -> str | None:
         """Return the canonical text of the settings that are stored under this hash."""
