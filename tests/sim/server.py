@@ -17,6 +17,7 @@ from mcp_wallet.adapters.lease import FileLease
 from mcp_wallet.adapters.sqlite.committer import Committer
 from mcp_wallet.adapters.sqlite.connection import Raw, open_raw
 from mcp_wallet.adapters.sqlite.ledger import SqliteLedger
+from mcp_wallet.adapters.sqlite.policy_lists import PolicyLists
 from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.core.building import build_payment
 from mcp_wallet.core.errors import OutsideError
@@ -166,7 +167,7 @@ class SimServer:
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     def _open_ledger(self, new_ledger: type[SqliteLedger]) -> SqliteLedger:
-        place, state = self.place, LedgerState()
+        place, state = self.place, LedgerState(PolicyLists(self.place.home_key))
         committer = Committer(
             cast("aiosqlite.Connection", StraightConnection(self._raw, self)),
             lock_path=place.path.with_name(place.path.name + ".lock"),
