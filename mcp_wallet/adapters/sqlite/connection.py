@@ -113,7 +113,7 @@ def _configure(raw: Raw, key: bytes | None) -> None:
         "trusted_schema=OFF",
         "temp_store=MEMORY",
         "cache_size=-16000",
-        "wal_autocheckpoint=4096",  # pages; at the default of 1000 a busy wallet copies its pages twice all the time
+        "wal_autocheckpoint=1000",
     ):
         raw.execute(f"PRAGMA {pragma}").fetchall()
 
