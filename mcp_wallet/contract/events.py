@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import Final
 
 from mcp_wallet.core.amount import format_amount
+from mcp_wallet.core.approval import Approval
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy
-from mcp_wallet.core.decision import Decision, WindowUse
+from mcp_wallet.core.decision import Decision, Outcome, WindowUse
 from mcp_wallet.core.identifiers import AssetId
 from mcp_wallet.core.intent import PaymentDraft, PaymentIntent
 from mcp_wallet.core.windows import Limit
@@ -101,6 +102,7 @@ def decision_payload(
     recipient_hash: str,
     settings_version: str,
     plaintext: bool,
+    approval: Approval | None,
 ) -> dict[str, Json]:
     """Return what `policy_decision` holds beside its envelope: enough to decide again and compare byte for byte."""
     asset = draft.asset.asset_id
@@ -121,7 +123,7 @@ def decision_payload(
         "idempotencyKey": draft.idempotency_key,
         "fingerprint": fingerprint,
     }
-    return {
+    payload: dict[str, Json] = {
         "paymentId": payment_id,
         "decision": str(decision.outcome),
         "reasons": [r.document() for r in decision.reasons],
@@ -138,6 +140,11 @@ def decision_payload(
         "remaining": {k: str(v) for k, v in decision.remaining.items()},
         "plaintext": plaintext,
     }
+    if approval is not None:  # gas and fees are those of the facts
+        payload["approval"] = {"expiresAtMs": str(approval.expires_at_ms), "feeCapWei": str(approval.fee_cap_wei)}
+    elif decision.outcome is Outcome.REQUIRE_APPROVAL:
+        payload["approval"] = {"expiresAtMs": str(decision.now_ms + policy.approval_ttl_ms)}
+    return payload
 
 
 def _counters(decision: Decision, limits: Mapping[str, Limit], asset: AssetId) -> dict[str, Json]:

@@ -110,6 +110,23 @@ def approval_for(
     )
 
 
+def approval_of(
+    decision: Decision, policy: CompiledPolicy, intent: PaymentIntent, *, payment_id: str, fingerprint: str
+) -> Approval | None:
+    """Return what the decision permits under its policy's fee cap: an approval for an ALLOW, else None."""
+    if decision.outcome is not Outcome.ALLOW:
+        return None
+    return approval_for(
+        decision,
+        payment_id=payment_id,
+        intent=intent,
+        facts=decision.facts,
+        fingerprint=fingerprint,
+        fee_cap_wei=policy.fee_caps.get(ChainId(intent.chain), (0, 0))[0],
+        now_ms=decision.now_ms,
+    )
+
+
 def _decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, facts: Facts, now_ms: int) -> Decision:
     units, asset = int(intent.amount), intent.asset
     bucket = policy.bucket(intent.agent_id, intent.chain, asset, now_ms)

@@ -17,6 +17,7 @@ import aiosqlite
 import sqlcipher3.dbapi2 as sqlcipher
 
 from mcp_wallet.adapters.sqlite.connection import Raw, database_errors, open_raw
+from mcp_wallet.adapters.sqlite.state import ListingNeeded
 from mcp_wallet.adapters.sqlite.unwritten import Later
 from mcp_wallet.core.errors import InvariantBroken, OutsideError, WalletError
 from mcp_wallet.core.reasons import ReasonCode
@@ -32,9 +33,10 @@ class Committer:
 
     Args:
         connection: Opened by `open`, never shared.
-        begin: Called after BEGIN with the raw connection, to bring memory up to date.
+        begin: Called after BEGIN with the raw connection and whether it may write, to bring memory up to date.
         forget: Called after a rollback: whatever memory holds may be wrong.
-        write_out: Gives the engine the rows that operations have kept back.
+        write_out: Gives the engine the events that operations have kept back.
+        list_payments: Brings the table of payments up to date, too; raises `ListingNeeded` where it may not write.
         settled: Called when memory holds exactly what is committed: after a commit, and before a read.
         writes: Returns how many events were appended so far, to tell whether a refusing operation had written.
     """
@@ -44,16 +46,17 @@ class Committer:
         connection: aiosqlite.Connection,
         *,
         lock_path: Path,
-        begin: Callable[[Raw], None],
+        begin: Callable[[Raw, bool], None],
         forget: Callable[[], None],
         write_out: Callable[[Raw], None],
+        list_payments: Callable[[Raw], None],
         settled: Callable[[], None],
         writes: Callable[[], int],
     ) -> None:
         """Take the parts; nothing runs until the first call."""
         self._connection = connection
         self._begin, self._forget, self._writes, self._settled = begin, forget, writes, settled
-        self._write_out = write_out
+        self._write_out, self._list_payments = write_out, list_payments
         self._lock_file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._queue: list[tuple[Operation, bool, asyncio.Future[Any]]] = []
         self._drain: asyncio.Task[None] | None = None
@@ -79,9 +82,16 @@ class Committer:
             self._drain = asyncio.create_task(self._drain_queue())
         return await future  # a caller that is cancelled cancels its future, never the operation
 
-    async def read(self, operation: Callable[[], T]) -> T:
-        """Run the operation on one snapshot that holds everything committed by any process before the call."""
-        return await _on_thread(self._connection, lambda: self._read_transaction(operation))
+    async def read(self, operation: Callable[[], T], *, of_payments: bool = True) -> T:
+        """Run the operation on one snapshot that holds everything committed by any process before the call.
+
+        Args:
+            of_payments: Whether it reads the table of payments, which may have to be brought up to date first.
+        """
+        try:
+            return await _on_thread(self._connection, lambda: self._read_transaction(operation, of_payments))
+        except ListingNeeded:
+            return await self.write(operation)
 
     async def close(self) -> None:
         """Finish the queue, then close; the thread ends."""
@@ -117,11 +127,11 @@ class Committer:
         try:
             with database_errors():
                 raw.execute("BEGIN IMMEDIATE")
-                self._begin(raw)
+                self._begin(raw, True)  # noqa: FBT003  see the constructor
                 outcomes = []
                 for operation, reads_tables in operations:
                     if reads_tables:
-                        self._write_out(raw)
+                        self._list_payments(raw)
                     outcomes.append(self._outcome(operation))
                 self._write_out(raw)
                 raw.execute("COMMIT")
@@ -145,13 +155,15 @@ class Committer:
                 raise InvariantBroken(message) from error
             return error
 
-    def _read_transaction(self, operation: Callable[[], T]) -> T:
+    def _read_transaction(self, operation: Callable[[], T], of_payments: bool) -> T:  # noqa: FBT001  private, one caller
         raw = _raw(self._connection)
         with database_errors():
             raw.execute("BEGIN")
             try:
-                self._begin(raw)
+                self._begin(raw, False)  # noqa: FBT003  see the constructor
                 self._settled()
+                if of_payments:
+                    self._list_payments(raw)
                 return operation()
             finally:
                 raw.execute("ROLLBACK")

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.rows import COUNTED, address_bytes, counted
 from mcp_wallet.adapters.sqlite.state import LedgerState
-from mcp_wallet.adapters.sqlite.unwritten import Guard
+from mcp_wallet.adapters.sqlite.unlisted import Guard
 from mcp_wallet.core.books import content_of
 from mcp_wallet.core.guards import Hit, Verdict, judge
 from mcp_wallet.core.intent import PaymentDraft
@@ -72,8 +72,8 @@ class Guards:
 
     def _find(self, query: str, guard: Guard, of: str | bytearray) -> tuple[Hit | None, int]:
         """Return the payment that holds a guard, and how many ever had it; `of` is whose it is, as the table has it."""
-        if self._state.unwritten.has(guard):
-            self._state.write_out(self._raw)
+        if self._state.unlisted.has(guard):
+            self._state.list_payments(self._raw)
         cursor = self._cursor = self._cursor or self._raw.cursor()  # kept: making one costs more than a look-up
         rows = cursor.execute(query, (guard[0], of)).fetchall()
         holder = next((row_id for row_id, freed in rows if not freed), None) if rows else None

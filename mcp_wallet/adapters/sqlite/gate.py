@@ -2,36 +2,27 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.duplicates import Guards, GuardState
 from mcp_wallet.adapters.sqlite.keyed import KeyedNames
-from mcp_wallet.adapters.sqlite.rows import add_row, find_row
+from mcp_wallet.adapters.sqlite.rows import find_row, first_state
 from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.adapters.sqlite.trail import append_event, new_event
 from mcp_wallet.adapters.sqlite.unwritten import Later
 from mcp_wallet.contract.events import EventType, decision_payload
-from mcp_wallet.core.approval import Approval
 from mcp_wallet.core.books import HOUR_MS, counters_at
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import NO_FACTS, Decision, Facts, Outcome
 from mcp_wallet.core.errors import CallerError, InvariantBroken, OwnerError
-from mcp_wallet.core.identifiers import ChainId
 from mcp_wallet.core.intent import PaymentDraft, PaymentIntent
-from mcp_wallet.core.lifecycle import State
 from mcp_wallet.core.matching import Payment
-from mcp_wallet.core.policy_gate import approval_for, decide
+from mcp_wallet.core.policy_gate import approval_of, decide
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.ports import Approved, Clock, Denied, PaymentRecord, Replayed
-
-_STATE_OF: Final = {
-    Outcome.ALLOW: State.RESERVED,
-    Outcome.REQUIRE_APPROVAL: State.PENDING_APPROVAL,
-    Outcome.DENY: State.DENIED,
-}
 
 Answer: TypeAlias = Approved | Denied | Replayed | None
 """None when the gate was to refuse and nothing else, and did not refuse."""
@@ -113,7 +104,9 @@ class Gate:
         self.state.books.decided(payment_id, question.payment, decision.outcome)
         decided = _Decided(question, decision, intent, payment_id, sequence)
         answer: Later[Answer] = Later(partial(self._write, decided))
-        self.state.unwritten.add_later(answer, ((draft.reference, draft.to), (draft.idempotency_key, draft.agent_id)))
+        self.state.unwritten.add_later(answer)
+        self.state.unlisted.guard(draft.reference, draft.to)
+        self.state.unlisted.guard(draft.idempotency_key, draft.agent_id)
         self._after(decided)
         return answer
 
@@ -122,6 +115,8 @@ class Gate:
         question, decision, intent, payment_id, sequence = decided
         draft, policy, settings = question.draft, question.policy, question.settings
         fingerprint = intent.fingerprint()
+        approval = approval_of(decision, policy, intent, payment_id=payment_id, fingerprint=fingerprint)
+        expires_at_ms = decision.now_ms + policy.approval_ttl_ms if approval is None else approval.expires_at_ms
         payload = decision_payload(
             decision=decision,
             policy=policy,
@@ -131,6 +126,7 @@ class Gate:
             payment_id=payment_id,
             recipient_hash=self.names.pseudonym(draft.to),
             settings_version=settings.version,
+            approval=approval,
             plaintext=settings.plaintext,
         )
         event = new_event(
@@ -142,10 +138,9 @@ class Gate:
             agent_id=draft.agent_id,
         )
         self.state.unwritten.fill_event(sequence, event)
-        approval = _approval(decision, policy, intent, payment_id=payment_id, fingerprint=fingerprint)
         record = PaymentRecord(
             payment_id=payment_id,
-            state=_STATE_OF[decision.outcome],
+            state=first_state(decision.outcome),
             outcome=decision.outcome,
             reasons=decision.reasons,
             intent=intent,
@@ -160,12 +155,7 @@ class Gate:
             approval=approval,
             remaining_units=_least_units(decision, policy, question.payment),
         )
-        add_row(
-            self.state.unwritten,
-            record,
-            freed=decision.outcome is Outcome.DENY,
-            expires_at_ms=decision.now_ms + policy.approval_ttl_ms if approval is None else approval.expires_at_ms,
-        )
+        self.state.unlisted.add(record, expires_at_ms)
         return Denied(record=record) if approval is None else Approved(record=record, approval=approval)
 
     def now_ms(self) -> tuple[int, int]:
@@ -214,7 +204,7 @@ class Gate:
         return self.names.intent_id((draft.org_id, draft.agent_id, guards.guard, value, draft.to, str(guards.attempt)))
 
     def _replayed(self, guards: GuardState) -> Replayed:
-        self.state.write_out(self.raw)
+        self.state.list_payments(self.raw)
         row = find_row(self.raw, self.names, guards.verdict.replay)
         if row is None:
             raise InvariantBroken("a guard named a payment that is not there")
@@ -264,22 +254,6 @@ def _payment_of(draft: PaymentDraft, at_ms: int) -> Payment:
         category=draft.category,
         amount_units=draft.amount_units,
         at_ms=at_ms,
-    )
-
-
-def _approval(
-    decision: Decision, policy: CompiledPolicy, intent: PaymentIntent, *, payment_id: str, fingerprint: str
-) -> Approval | None:
-    if decision.outcome is not Outcome.ALLOW:
-        return None
-    return approval_for(
-        decision,
-        payment_id=payment_id,
-        intent=intent,
-        facts=decision.facts,
-        fingerprint=fingerprint,
-        fee_cap_wei=policy.fee_caps.get(ChainId(intent.chain), (0, 0))[0],
-        now_ms=decision.now_ms,
     )
 
 

@@ -92,9 +92,10 @@ class SqliteLedger:
         committer = Committer(
             connection,
             lock_path=path.with_name(path.name + ".lock"),
-            begin=state.refresh,
+            begin=lambda raw, may_write: state.refresh(raw, may_write=may_write),
             forget=state.forget,
             write_out=state.write_out,
+            list_payments=state.list_payments,
             settled=state.settle,
             writes=lambda: state.writes,
         )
@@ -119,11 +120,11 @@ class SqliteLedger:
 
     async def authenticate(self, api_key: str) -> tuple[Agent, CompiledPolicy, Settings]:
         """See `ports.Ledger`."""
-        return await self._committer.read(lambda: self._access.authenticate(api_key))
+        return await self._committer.read(lambda: self._access.authenticate(api_key), of_payments=False)
 
     async def preview(self, draft: PaymentDraft) -> Denied | Replayed | None:
         """See `ports.Ledger`."""
-        found = await self._committer.read(lambda: self._gate.preview(draft))
+        found = await self._committer.read(lambda: self._gate.preview(draft), of_payments=False)
         if isinstance(found, Replayed):
             return found
         if not found:
@@ -162,7 +163,7 @@ class SqliteLedger:
 
     async def budget(self, agent: Agent, policy: CompiledPolicy) -> tuple[list[BudgetLine], tuple[str, ...]]:
         """See `ports.Ledger`."""
-        return await self._committer.read(lambda: self._queries.budget(agent, policy))
+        return await self._committer.read(lambda: self._queries.budget(agent, policy), of_payments=False)
 
     # -- execution ---------------------------------------------------------------------------------------------
 
@@ -217,7 +218,7 @@ class SqliteLedger:
 
     async def head(self) -> Head:
         """See `ports.Ledger`."""
-        return await self._committer.read(lambda: head_of(self._state))
+        return await self._committer.read(lambda: head_of(self._state), of_payments=False)
 
     async def settled_head(self) -> Head:
         """See `ports.Ledger`."""
@@ -226,7 +227,7 @@ class SqliteLedger:
 
     async def root_at(self, size: int) -> bytes:
         """Return the root of the first `size` events from the stored subtree hashes; `ProofInvalid` at a hole."""
-        return await self._committer.read(lambda: self._queries.root_at(size))
+        return await self._committer.read(lambda: self._queries.root_at(size), of_payments=False)
 
     async def store_checkpoint(self, size: int, note: str) -> None:
         """Keep a signed checkpoint beside the trail; an equal size keeps the first."""
@@ -240,7 +241,7 @@ class SqliteLedger:
 
     async def settings(self) -> Settings | None:
         """See `ports.ControlLedger`."""
-        return await self._committer.read(lambda: self._state.control.settings)
+        return await self._committer.read(lambda: self._state.control.settings, of_payments=False)
 
     async def apply_settings(
         self, settings: Settings, *, actor: Actor, events: Sequence[tuple[str, Json]] = ()
@@ -260,7 +261,7 @@ class SqliteLedger:
         """See `ports.ControlLedger`."""
         token_id = parse_operator_token(token) or ""
         digest = credential_hash(self._home_key, token)
-        found = await self._committer.read(lambda: self._control.find_operator(token_id, digest))
+        found = await self._committer.read(lambda: self._control.find_operator(token_id, digest), of_payments=False)
         if found is None:
             await self.record(EventType.OPERATOR_LOGIN_FAILED, {"tokenId": token_id[:32]}, actor=SYSTEM)
             raise CallerError(ReasonCode.CREDENTIAL_INVALID, "The operator token is not valid in this home.")
@@ -272,7 +273,7 @@ class SqliteLedger:
 
     async def active_policies(self) -> dict[str, tuple[str, str, Json]]:
         """See `ports.ControlLedger`."""
-        return await self._committer.read(lambda: dict(self._state.control.documents))
+        return await self._committer.read(lambda: dict(self._state.control.documents), of_payments=False)
 
     async def add_agent(self, row: AgentRow, *, secret_hash: str, actor: Actor) -> None:
         """See `ports.ControlLedger`."""
@@ -280,7 +281,7 @@ class SqliteLedger:
 
     async def agents(self) -> list[AgentRow]:
         """See `ports.ControlLedger`."""
-        return await self._committer.read(lambda: list(self._state.control.agents.values()))
+        return await self._committer.read(lambda: list(self._state.control.agents.values()), of_payments=False)
 
     async def freeze(self, kind: str, value: str, *, reason: str, actor: Actor) -> None:
         """See `ports.ControlLedger`."""
@@ -293,7 +294,8 @@ class SqliteLedger:
     async def freezes(self) -> list[tuple[str, str, str]]:
         """See `ports.ControlLedger`."""
         return await self._committer.read(
-            lambda: [(kind, value, reason) for (kind, value), reason in self._state.books.freezes.items()]
+            lambda: [(kind, value, reason) for (kind, value), reason in self._state.books.freezes.items()],
+            of_payments=False,
         )
 
     async def record(self, event_type: str, payload: Mapping[str, Json], *, actor: Actor) -> int:

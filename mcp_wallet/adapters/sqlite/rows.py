@@ -11,7 +11,7 @@ import orjson
 
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.keyed import KeyedNames
-from mcp_wallet.adapters.sqlite.unwritten import Unwritten
+from mcp_wallet.contract.events import parse_rfc3339_ms
 from mcp_wallet.core.approval import Approval, Purpose
 from mcp_wallet.core.decision import Outcome, Reason
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
@@ -21,16 +21,29 @@ from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.ports import PaymentRecord
 
-_READ: Final = (
-    "id, payment_id, idempotency_key, decided_at_ms, state, expires_at_ms, purpose, gas_limit, max_fee_wei, "
-    "priority_fee_wei, fee_cap_wei, nonce, unsigned, signed, transaction_hash, block_number, ended_by, body"
+_INSERTED: Final = (
+    "id, payment_id, agent_id, operation, chain, asset, sender, recipient, category, amount, reference, "
+    "idempotency_key, decided_at_ms, state, freed, expires_at_ms, purpose, gas_limit, max_fee_wei, priority_fee_wei, "
+    "fee_cap_wei"
 )
-SELECT: Final = f"SELECT {_READ} FROM payment JOIN event ON sequence = id"  # noqa: S608  our own column names
+_MARKS: Final = ", ".join("?" * len(_INSERTED.split(",")))
+INSERT: Final = f"INSERT INTO payment ({_INSERTED}) VALUES ({_MARKS})"  # noqa: S608  our own column names
+"""Takes what `row_of` returns."""
+_READ: Final = (
+    "state, expires_at_ms, purpose, gas_limit, max_fee_wei, priority_fee_wei, fee_cap_wei, nonce, unsigned, signed, "
+    "transaction_hash, block_number, ended_by, body"
+)
+SELECT: Final = f"SELECT {_READ} FROM payment JOIN event ON sequence = id"  # noqa: S608  as above
 SELECT_OPEN: Final = f"{SELECT} WHERE id IN (SELECT id FROM open_payment)"  # noqa: S608  as above
 _BY_ID: Final = f"{SELECT} WHERE id = ?"
 _NO_APPROVAL: Final = (None,) * 5
 COUNTED: Final = "agent_id, operation, chain, asset, recipient, category, amount, decided_at_ms"
 """The columns of `counted`."""
+_STATE_OF: Final = {
+    Outcome.ALLOW: State.RESERVED,
+    Outcome.REQUIRE_APPROVAL: State.PENDING_APPROVAL,
+    Outcome.DENY: State.DENIED,
+}
 
 
 class PaymentRow(NamedTuple):
@@ -47,10 +60,15 @@ def find_row(raw: Raw, names: KeyedNames, payment_id: str) -> PaymentRow | None:
     return None if found is None or found.record.payment_id != payment_id else found
 
 
-def add_row(unwritten: Unwritten, record: PaymentRecord, *, freed: bool, expires_at_ms: int) -> None:
-    """Keep the row of a decided payment; a freed one takes its own id so that its guards hold nobody."""
+def first_state(outcome: Outcome) -> State:
+    """Return the state in which a decision leaves its payment."""
+    return _STATE_OF[outcome]
+
+
+def row_of(record: PaymentRecord, expires_at_ms: int) -> tuple[object, ...]:
+    """Return the row of a payment as it was decided; a denied one takes its own id so that its guards hold nobody."""
     intent, approval, row_id = record.intent, record.approval, record.decision_sequence
-    row = (
+    return (
         row_id,
         record.payment_id,
         intent.agent_id,
@@ -65,11 +83,10 @@ def add_row(unwritten: Unwritten, record: PaymentRecord, *, freed: bool, expires
         record.idempotency_key,
         record.decided_at_ms,
         str(record.state),
-        row_id if freed else 0,
+        row_id if record.state is State.DENIED else 0,
         expires_at_ms,
         *(_NO_APPROVAL if approval is None else _permission(approval)),
     )
-    unwritten.add_payment(row, is_open=not freed)
 
 
 def update_row(raw: Raw, record: PaymentRecord, state: State, *, freed: bool, changes: Mapping[str, object]) -> None:
@@ -88,35 +105,58 @@ def update_row(raw: Raw, record: PaymentRecord, state: State, *, freed: bool, ch
 
 
 def read_row(row: tuple[Any, ...]) -> PaymentRow:
-    """Return the values of a row of `SELECT`."""
+    """Return the values of a row of `SELECT`: what its event decided, and what has changed since."""
     named = dict(zip(_READ.split(", "), row, strict=True))
     event = orjson.loads(named["body"])
-    intent = event["intent"]
-    record = PaymentRecord(
-        payment_id=named["payment_id"],
+    decided, _ = decided_record(event)
+    record = decided._replace(
         state=State(named["state"]),
-        outcome=Outcome(event["decision"]),
-        reasons=tuple(_reason(r) for r in event["reasons"]),
-        intent=read_intent(intent),
-        fingerprint=intent["fingerprint"],
-        payee=intent["payee"],
-        memo=intent["memo"],
-        idempotency_key=named["idempotency_key"],
-        policy_hash=event["policy"]["hash"],
-        settings_hash=event["settings"]["hash"],
-        decided_at_ms=named["decided_at_ms"],
-        decision_sequence=named["id"],
-        approval=None if named["purpose"] is None else _read_approval(named, event),
+        approval=None if named["purpose"] is None else _read_approval(named, decided),
         nonce=named["nonce"],
         unsigned=named["unsigned"] or b"",
         signed=named["signed"] or b"",
         transaction_hash=named["transaction_hash"] or "",
         block_number=named["block_number"],
-        remaining_units=_least_units(event),
         ended_by=named["ended_by"] or "",
     )
     account_nonce = event["facts"].get("accountNonce")
     return PaymentRow(record=record, account_nonce=None if account_nonce is None else int(account_nonce))
+
+
+def decided_record(event: Mapping[str, Any]) -> tuple[PaymentRecord, int]:
+    """Return the payment of a `policy_decision` as it was decided, and when its approval or the request for it ends."""
+    intent, at_ms = event["intent"], parse_rfc3339_ms(event["timestamp"])
+    outcome, terms, facts = Outcome(event["decision"]), event.get("approval", {}), event["facts"]
+    expires_at_ms = int(terms.get("expiresAtMs", at_ms))
+    record = PaymentRecord(
+        payment_id=event["paymentId"],
+        state=first_state(outcome),
+        outcome=outcome,
+        reasons=tuple(_reason(r) for r in event["reasons"]),
+        intent=read_intent(intent),
+        fingerprint=intent["fingerprint"],
+        payee=intent["payee"],
+        memo=intent["memo"],
+        idempotency_key=intent["idempotencyKey"],
+        policy_hash=event["policy"]["hash"],
+        settings_hash=event["settings"]["hash"],
+        decided_at_ms=at_ms,
+        decision_sequence=event["sequence"],
+        approval=None,
+        remaining_units=_least_units(event),
+    )
+    if outcome is Outcome.ALLOW:
+        approval = _approval(
+            record,
+            gas_limit=facts.get("gasLimit", 0),
+            max_fee_wei=facts.get("maxFeeWei", 0),
+            priority_fee_wei=facts.get("priorityFeeWei", 0),
+            fee_cap_wei=terms["feeCapWei"],
+            expires_at_ms=expires_at_ms,
+            purpose=Purpose.PAY,
+        )
+        record = record._replace(approval=approval)
+    return record, expires_at_ms
 
 
 def address_bytes(address: str) -> bytearray:
@@ -182,19 +222,40 @@ def _permission(approval: Approval) -> tuple[str, ...]:
     )
 
 
-def _read_approval(named: Mapping[str, Any], event: Mapping[str, Any]) -> Approval:
-    intent = event["intent"]
-    return Approval(
-        payment_id=named["payment_id"],
-        fingerprint=intent["fingerprint"],
-        policy_hash=event["policy"]["hash"],
-        settings_hash=event["settings"]["hash"],
-        chain=ChainId(intent["chain"]),
-        sender=Address(intent["from"]),
-        gas_limit=int(named["gas_limit"]),
-        max_fee_wei=int(named["max_fee_wei"]),
-        priority_fee_wei=int(named["priority_fee_wei"]),
-        fee_cap_wei=int(named["fee_cap_wei"]),
+def _read_approval(named: Mapping[str, Any], decided: PaymentRecord) -> Approval:
+    return _approval(
+        decided,
+        gas_limit=named["gas_limit"],
+        max_fee_wei=named["max_fee_wei"],
+        priority_fee_wei=named["priority_fee_wei"],
+        fee_cap_wei=named["fee_cap_wei"],
         expires_at_ms=named["expires_at_ms"],
         purpose=Purpose(named["purpose"]),
+    )
+
+
+def _approval(
+    decided: PaymentRecord,
+    *,
+    gas_limit: str | int,
+    max_fee_wei: str | int,
+    priority_fee_wei: str | int,
+    fee_cap_wei: str | int,
+    expires_at_ms: int,
+    purpose: Purpose,
+) -> Approval:
+    intent = decided.intent
+    return Approval(
+        payment_id=decided.payment_id,
+        fingerprint=decided.fingerprint,
+        policy_hash=decided.policy_hash,
+        settings_hash=decided.settings_hash,
+        chain=ChainId(intent.chain),
+        sender=Address(intent.sender),
+        gas_limit=int(gas_limit),
+        max_fee_wei=int(max_fee_wei),
+        priority_fee_wei=int(priority_fee_wei),
+        fee_cap_wei=int(fee_cap_wei),
+        expires_at_ms=expires_at_ms,
+        purpose=purpose,
     )

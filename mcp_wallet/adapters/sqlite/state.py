@@ -12,11 +12,13 @@ import orjson
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.policy_lists import PolicyLists
 from mcp_wallet.adapters.sqlite.rows import COUNTED, counted
+from mcp_wallet.adapters.sqlite.unlisted import LIST_AFTER, Unlisted
 from mcp_wallet.adapters.sqlite.unwritten import Unwritten
 from mcp_wallet.contract.events import parse_rfc3339_ms
-from mcp_wallet.core.books import HOUR_MS, WEEK_MS, Books
+from mcp_wallet.core.books import HOUR_MS, WEEK_MS, Books, payment_of
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy, compile_policy
+from mcp_wallet.core.decision import Outcome
 from mcp_wallet.core.fees import DAY_MS
 from mcp_wallet.core.identifiers import ChainId
 from mcp_wallet.core.lifecycle import State
@@ -27,7 +29,11 @@ from mcp_wallet.ports import AgentRow
 _CONTROL: Final = frozenset(
     {"config_applied", "policy_activated", "agent_created", "agent_bound", "credential_issued", "operator_created"}
 )
+_DECISION: Final = "policy_decision"
 _COUNTING: Final = f"SELECT id, payment_id, state, nonce, gas_limit, max_fee_wei, {COUNTED} FROM payment"  # noqa: S608  as below
+_NOT_LISTED: Final = (
+    "SELECT body FROM event WHERE sequence > ? AND instr(body, '\"policy_decision\"') > 0 ORDER BY sequence"
+)
 _LIVE: Final = f"{_COUNTING} WHERE id IN (SELECT id FROM open_payment)"  # noqa: S608  our own column names
 _SPENT: Final = f"{_COUNTING} WHERE id >= ? AND state = 'confirmed'"
 
@@ -43,6 +49,10 @@ class Control:
     agents: dict[str, AgentRow] = field(default_factory=dict)
 
 
+class ListingNeeded(Exception):  # noqa: N818  a signal between two functions of the ledger's thread, never an error
+    """A read needs the table of payments, and the table is behind: the read is to run as a write."""
+
+
 class LedgerState:
     """Head of the trail, the books, and what control changes say; valid only on the connection's thread."""
 
@@ -52,6 +62,8 @@ class LedgerState:
         self.known = False
         self.writes = 0
         self.unwritten = Unwritten()
+        self.unlisted = Unlisted()
+        self._may_write = False
         self.frontier = Frontier.empty()
         self.books = Books()
         self.control = Control()
@@ -82,11 +94,26 @@ class LedgerState:
         return sequence
 
     def write_out(self, raw: Raw) -> None:
-        """Give the engine what the open transaction holds: before tables are read, and before COMMIT."""
+        """Give the engine the events that the open transaction holds, and now and then the rows of payments."""
         self.unwritten.write_out(raw, self.frontier)
+        if len(self.unlisted) >= LIST_AFTER:
+            self.unlisted.list_all(raw)
 
-    def refresh(self, raw: Raw) -> None:
+    def list_payments(self, raw: Raw) -> None:
+        """Make the table of payments say what the trail says: before anybody reads or changes it.
+
+        Raises:
+            ListingNeeded: In a read transaction, when there is something to write.
+        """
+        if self.unwritten.events or self.unlisted:
+            if not self._may_write:
+                raise ListingNeeded
+            self.unwritten.write_out(raw, self.frontier)
+            self.unlisted.list_all(raw)
+
+    def refresh(self, raw: Raw, *, may_write: bool) -> None:
         """Bring memory up to the newest event of this transaction's snapshot."""
+        self._may_write = may_write
         size = (raw.execute("SELECT max(sequence) FROM event").fetchone()[0] or 0) + 1
         if size == 1 and raw.execute("SELECT count(*) FROM event").fetchone()[0] == 0:
             size = 0
@@ -94,11 +121,14 @@ class LedgerState:
             self._load(raw, size)
         elif size != self.frontier.size:
             self._follow(raw)
+        elif self.unlisted:
+            self.unlisted.drop_listed(_newest_row(raw))
 
     # -- following -------------------------------------------------------------------------------------------
 
     def _follow(self, raw: Raw) -> None:
-        control_changed = False
+        control_changed, listed = False, _newest_row(raw)
+        self.unlisted.drop_listed(listed)
         rows = raw.execute(
             "SELECT hashes, body FROM event WHERE sequence >= ? ORDER BY sequence", (self.frontier.size,)
         ).fetchall()
@@ -106,6 +136,8 @@ class LedgerState:
             self.frontier.append(bytes(hashes[:32]))
             event = orjson.loads(body)
             self.books.apply(event, parse_rfc3339_ms(event["timestamp"]))
+            if event["eventType"] == _DECISION and event["sequence"] > listed:
+                self.unlisted.add_event(event)
             control_changed = control_changed or event["eventType"] in _CONTROL
         if control_changed:
             self.load_control(raw)
@@ -113,7 +145,7 @@ class LedgerState:
     # -- loading ---------------------------------------------------------------------------------------------
 
     def _load(self, raw: Raw, size: int) -> None:
-        self.write_out(raw)
+        self.unlisted.forget()
         self.frontier = Frontier.load(size, lambda sequence: _hashes(raw, sequence))
         self.books = Books()
         self.horizon_ms = 0
@@ -145,6 +177,7 @@ class LedgerState:
             self.horizon_ms = horizon
             if self.known:
                 self.known = False
+                self.unwritten.write_out(raw, self.frontier)
                 self._load(raw, self.frontier.size)
 
     def _load_books(self, raw: Raw, size: int) -> None:
@@ -177,6 +210,18 @@ class LedgerState:
                 books.windows.confirm(payment_id)
             elif nonce is not None:
                 books.fees.hold(payment_id, payment.chain, int(gas_limit) * int(max_fee_wei))
+        for (body,) in raw.execute(_NOT_LISTED, (_newest_row(raw),)).fetchall():
+            event = orjson.loads(body)
+            if event["eventType"] == _DECISION:
+                self.unlisted.add_event(event)
+                if event["decision"] != Outcome.DENY:  # `_load_denials` counts those
+                    at_ms = parse_rfc3339_ms(event["timestamp"])
+                    books.decided(event["paymentId"], payment_of(event, at_ms), event["decision"])
+
+
+def _newest_row(raw: Raw) -> int:
+    """Return the newest row of the table of payments; everything that was decided up to it is listed."""
+    return raw.execute("SELECT max(id) FROM payment").fetchone()[0] or 0
 
 
 def _horizon_ms(control: Control) -> int:

@@ -25,7 +25,7 @@ from mcp_wallet.core.guards import Hit, Verdict, judge
 from mcp_wallet.core.identifiers import Address, AssetId
 from mcp_wallet.core.intent import PaymentDraft, PaymentIntent
 from mcp_wallet.core.matching import Payment
-from mcp_wallet.core.policy_gate import decide
+from mcp_wallet.core.policy_gate import approval_of, decide
 from mcp_wallet.core.settings import Settings
 
 MISMATCHES_MAX: Final = 100
@@ -195,16 +195,18 @@ class _Replay:
             environment=settings.environment,
             agent_id=draft.agent_id,
         )
+        fingerprint, payment_id = intent.fingerprint(), as_text(event["paymentId"])
         rebuilt |= decision_payload(
             decision=decision,
             policy=policy,
             draft=draft,
             intent=intent,
-            fingerprint=intent.fingerprint(),
-            payment_id=as_text(event["paymentId"]),
+            fingerprint=fingerprint,
+            payment_id=payment_id,
             recipient_hash=as_text(recorded["recipientHash"]),
             settings_version=settings.version,
             plaintext=settings.plaintext,
+            approval=approval_of(decision, policy, intent, payment_id=payment_id, fingerprint=fingerprint),
         )
         replay: Event = {"answeredBy": verdict.replay} if verdict.replay else {}
         return rebuilt | replay | {"sequence": sequence}
