@@ -14,11 +14,8 @@ import aiosqlite
 from mcp_wallet.adapters.evm.chain import EvmChain
 from mcp_wallet.adapters.evm.node import Node
 from mcp_wallet.adapters.lease import FileLease
-from mcp_wallet.adapters.sqlite.committer import Committer
 from mcp_wallet.adapters.sqlite.connection import Raw, open_raw
 from mcp_wallet.adapters.sqlite.ledger import SqliteLedger
-from mcp_wallet.adapters.sqlite.policy_lists import PolicyLists
-from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.core.building import build_payment
 from mcp_wallet.core.errors import OutsideError
 from mcp_wallet.core.identifiers import Address
@@ -167,17 +164,14 @@ class SimServer:
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     def _open_ledger(self, new_ledger: type[SqliteLedger]) -> SqliteLedger:
-        place, state = self.place, LedgerState(PolicyLists(self.place.home_key))
-        committer = Committer(
+        place = self.place
+        return new_ledger.over(
             cast("aiosqlite.Connection", StraightConnection(self._raw, self)),
-            lock_path=place.path.with_name(place.path.name + ".lock"),
-            begin=state.refresh,
-            forget=state.forget,
-            write_out=state.write_out,
-            settled=state.settle,
-            writes=lambda: state.writes,
+            place.path,
+            home_key=place.home_key,
+            clock=self.clock,
+            sender=place.key.address,
         )
-        return new_ledger(committer, state, home_key=place.home_key, clock=self.clock, sender=place.key.address)
 
     def _open_wallet(self) -> Wallet:
         place, ledger = self.place, self.ledger

@@ -70,7 +70,7 @@ def test_a_wallet_without_guards_is_found_paying_twice(tmp_path, monkeypatch):
 def test_a_window_that_forgets_what_is_held_is_found_over_its_limit(tmp_path, monkeypatch):
     honest = Windows.use
     monkeypatch.setattr(Windows, "use", lambda *a: honest(*a)._replace(spent_units=0, held_units=0))
-    assert found_by(tmp_path) == {"limits_exceeded"}
+    assert found_by(tmp_path, steps=2 * STEPS) == {"limits_exceeded"}
 
 
 class ForgettingConnection(StraightConnection):

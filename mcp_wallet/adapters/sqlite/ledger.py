@@ -6,7 +6,9 @@ operator's acts. This file says which of them runs as a write, which as a read.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
+
+import aiosqlite
 
 from mcp_wallet.adapters.sqlite.access import Access
 from mcp_wallet.adapters.sqlite.committer import Committer, connect, raw_of
@@ -67,7 +69,7 @@ class SqliteLedger:
     @classmethod
     async def open(
         cls, path: Path, *, database_key: bytes | None, home_key: bytes, clock: Clock, sender: Address = ZERO_ADDRESS
-    ) -> "SqliteLedger":
+    ) -> Self:
         """Return the ledger of an existing file; `OwnerError(LEDGER_UNAVAILABLE)` when it is missing or locked away.
 
         Args:
@@ -79,20 +81,27 @@ class SqliteLedger:
     @classmethod
     async def create(
         cls, path: Path, *, database_key: bytes | None, home_key: bytes, clock: Clock, sender: Address = ZERO_ADDRESS
-    ) -> "SqliteLedger":
+    ) -> Self:
         """Return a new, empty ledger; `OwnerError(LEDGER_UNAVAILABLE)` when the file exists."""
         return await cls._connect(path, database_key, home_key, clock, sender, create=True)
 
     @classmethod
     async def _connect(
         cls, path: Path, database_key: bytes | None, home_key: bytes, clock: Clock, sender: Address, *, create: bool
-    ) -> "SqliteLedger":
-        state = LedgerState(PolicyLists(home_key))
+    ) -> Self:
         connection = await connect(path, key=database_key, create=create)
+        return cls.over(connection, path, home_key=home_key, clock=clock, sender=sender)
+
+    @classmethod
+    def over(
+        cls, connection: aiosqlite.Connection, path: Path, *, home_key: bytes, clock: Clock, sender: Address
+    ) -> Self:
+        """Return the ledger on a connection of its own that is open already."""
+        state = LedgerState(PolicyLists(home_key))
         committer = Committer(
             connection,
             lock_path=path.with_name(path.name + ".lock"),
-            begin=lambda raw, may_write: state.refresh(raw, may_write=may_write),
+            begin=state.refresh,
             forget=state.forget,
             write_out=state.write_out,
             list_payments=state.list_payments,

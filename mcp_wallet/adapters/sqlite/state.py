@@ -111,7 +111,7 @@ class LedgerState:
             self.unwritten.write_out(raw, self.frontier)
             self.unlisted.list_all(raw)
 
-    def refresh(self, raw: Raw, *, may_write: bool) -> None:
+    def refresh(self, raw: Raw, may_write: bool) -> None:  # noqa: FBT001  the committer says it, nobody else
         """Bring memory up to the newest event of this transaction's snapshot."""
         self._may_write = may_write
         size = (raw.execute("SELECT max(sequence) FROM event").fetchone()[0] or 0) + 1
