@@ -4,7 +4,7 @@ Amounts and fees are decimal text: SQLite integers end at 2^63. Addresses are th
 RFC 6962 node hashes of every complete subtree that ends at that leaf (see `core/merkle.py`), so the tree needs no table
 of its own. A payment is one row that also carries its guards, its approval and its bytes: few b-trees, few pages per
 commit. Its id is the sequence of the event that decided it, which says everything else about the decision; payments are
-found by that id (ADR 10), and rows are written after the decision, many at once (ADR 12). `open_payment` lists the rows
+found by that id (ADR 10), and rows are written after the decision, many at once (ADR 14). `open_payment` lists the rows
 whose budget is held; a partial index would be written at every step of a payment, not at its two ends.
 """
 

@@ -1,4 +1,4 @@
-"""Payments that the trail has and the table of payments has not yet (ADR 12).
+"""Payments that the trail has and the table of payments has not yet (ADR 14).
 
 A decision appends its event and nothing else: one page instead of four. Its row in the table of payments, with the
 guards' indexes, is written later and for many at once: before anybody reads or changes that table, and at the latest
