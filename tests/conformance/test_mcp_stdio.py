@@ -1,14 +1,12 @@
 """Does the door hold on real pipes: both eras, garbage, signals, a client that leaves? One process a question."""
 
 import json
-import queue
 import random
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,107 +16,16 @@ from mcp import Client, StdioServerParameters
 from mcp_wallet.contract.tools import TOOLS
 from mcp_wallet.doors.mcp.answers import FAULT
 from tests.conformance.mcp_door import ERAS, json_of, text_of
+from tests.conformance.raw_server import INITIALIZE, MODERN_META, RawServer, running_raw
 from tests.conformance.stdio_server import SECRET
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = ["-m", "tests.conformance.stdio_server"]
 GARBAGE_LINES = 500
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": "hello",
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "a test", "version": "1"},
-    },
-}
-INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-MODERN_META = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientInfo": {"name": "a test", "version": "1"},
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
 
 
-class RawServer:
-    """A server process to which a test writes bytes; what it says is read all the while, so that no pipe fills up."""
-
-    def __init__(self, mood: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, *COMMAND, mood],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=ROOT,
-        )
-        self.lines: list[bytes] = []
-        self.stderr = b""
-        self._said: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._readers = [threading.Thread(target=read) for read in (self._read_answers, self._read_errors)]
-        for reader in self._readers:
-            reader.start()
-
-    def _read_answers(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._said.put(line)
-        self._said.put(b"")
-
-    def _read_errors(self) -> None:
-        assert self.process.stderr is not None
-        self.stderr = self.process.stderr.read()
-
-    def write(self, line: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(line + b"\n")
-        self.process.stdin.flush()
-
-    def ask(self, name: str, arguments: dict[str, object], *, meta: dict[str, object] | None = None) -> None:
-        params = {"name": name, "arguments": arguments} | ({"_meta": meta} if meta else {})
-        self.write(json.dumps({"jsonrpc": "2.0", "id": name, "method": "tools/call", "params": params}).encode())
-
-    def handshake(self) -> None:
-        self.write(json.dumps(INITIALIZE).encode())
-        self.answer_to("hello")
-        self.write(json.dumps(INITIALIZED).encode())
-
-    def answer_to(self, expected: str) -> dict[str, Any]:
-        """Read on until the answer to this id, or the notification of this method; each line must be protocol."""
-        while line := self._said.get():
-            self.lines.append(line)
-            message = json.loads(line)
-            assert message["jsonrpc"] == "2.0"
-            if expected in (message.get("id"), message.get("method")):
-                return dict(message)
-        raise AssertionError(f"the server left without answering {expected}")
-
-    def leave(self) -> int:
-        """Close stdin, and return the exit code with everything read."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        return self.end()
-
-    def end(self) -> int:
-        code = self.process.wait()
-        for reader in self._readers:
-            reader.join()
-        while not self._said.empty():
-            self.lines.append(self._said.get())
-        return code
-
-
-@contextmanager
-def raw_server(mood: str) -> Iterator[RawServer]:
-    server = RawServer(mood)
-    try:
-        yield server
-    finally:
-        server.process.kill()
-        server.end()
-        for pipe in (server.process.stdin, server.process.stdout, server.process.stderr):
-            assert pipe is not None
-            pipe.close()
+def raw_server(mood: str) -> AbstractContextManager[RawServer]:
+    return running_raw([*COMMAND, mood])
 
 
 def result_text(message: dict[str, Any]) -> str:
