@@ -124,6 +124,20 @@ async def test_a_rejection_pays_nothing_and_the_agent_reads_why(tmp_path: Path):
     assert "not today" in said(answer)
 
 
+async def test_what_a_person_edits_is_decided_anew_and_the_first_wish_is_not_paid(tmp_path: Path):
+    """Leave `edit` out where you can; where you cannot, the policy judges what the person wrote."""
+    guard = HumanInTheLoopMiddleware(interrupt_on={"send_payment": True})
+    async with agent_world(tmp_path) as world:
+        agent = agent_of(world, asks(TEN), says("?"), middleware=[guard], checkpointer=InMemorySaver())
+        await run(agent, "Refund alice.")
+        edited = {"name": "send_payment", "args": TEN | {"to": "mallory"}}
+        (answer,) = answers(
+            await run(agent, Command(resume={"decisions": [{"type": "edit", "edited_action": edited}]}))
+        )
+    assert "RECIPIENT_NOT_ALLOWED" in told(answer)["reason_codes"]
+    assert world.paid == 0
+
+
 @promise("exactly-once")
 async def test_an_approval_that_arrives_twice_pays_once(tmp_path: Path):
     async with agent_world(tmp_path) as world:

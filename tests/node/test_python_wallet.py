@@ -86,6 +86,14 @@ async def test_a_wallet_needs_no_context_and_opens_with_its_first_call(play: Pyt
         await wallet.payees()
 
 
+async def test_without_an_adapter_the_keystore_of_the_home_signs(play: PythonPlayground):
+    async with PolicyWallet(environ=play.environ) as wallet:
+        paid = await wallet.send_human(to="bob", amount="1.50", reference="from the keystore")
+    async with opened(play) as wallet:
+        again = await wallet.send_human(to="bob", amount="1.50", reference="from the keystore")
+    assert (paid.status, again.payment_id, again.replayed) == ("confirmed", paid.payment_id, True)
+
+
 async def test_budget_history_and_get_tell_of_a_payment(play: PythonPlayground):
     async with opened(play) as wallet:
         paid = await wallet.send_human(to="bob", amount="3.00", reference="told")

@@ -41,7 +41,7 @@ class PolicyWallet:
     Any loop and any thread may call it. The first call opens it; `close` or the program's end closes it.
 
     Args:
-        adapter: From `create_web3_adapter`: it signs, and must fit the home.
+        adapter: From `create_web3_adapter`: it signs, and must fit the home. Left out, the home's own keystore signs.
         api_key: The agent's key; `MCP_WALLET_AGENT_KEY` of the environment when it is left out.
         metadata: What this program says of itself, any of `orgId`, `agentId`, `environment`: each call is refused
             when the key says otherwise.
@@ -53,7 +53,7 @@ class PolicyWallet:
 
     def __init__(
         self,
-        adapter: "Web3Adapter",
+        adapter: "Web3Adapter | None" = None,
         *,
         api_key: str = "",
         metadata: Mapping[str, str] | None = None,
@@ -195,9 +195,11 @@ class PolicyWallet:
     async def _open(self) -> Desk:
         """Open the home on the wallet's own loop; key and claims are looked at before anybody is let in."""
         from mcp_wallet.wiring.adapter import open_with_adapter  # noqa: PLC0415  a program may never open a wallet
+        from mcp_wallet.wiring.opening import open_wallet  # noqa: PLC0415
 
         environment = read_agent_environment(os.environ if self._environ is None else self._environ)
-        wallet = await open_with_adapter(environment, self._adapter)
+        adapter = self._adapter
+        wallet = await (open_wallet(environment) if adapter is None else open_with_adapter(environment, adapter))
         desk = wallet.desk(self._api_key or environment.agent_key, claims=self._claims)
         try:
             await desk.check_credential()
