@@ -6,12 +6,11 @@ settle while the program computes. A program that ends without closing it does n
 
 import asyncio
 import atexit
-import concurrent.futures.thread  # noqa: F401  its end must be registered before ours, which then comes first
 import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 from weakref import WeakSet
 
@@ -84,7 +83,7 @@ class WalletThread:
 
     def _live(self) -> None:
         try:
-            asyncio.run(self._serve())
+            _run(self._serve())
         except BaseException as problem:  # noqa: BLE001  whoever waits for the end must hear of it
             self._ended.set_exception(problem)
         else:
@@ -92,13 +91,33 @@ class WalletThread:
 
     async def _serve(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        self._begun.set()
+        await asyncio.to_thread(self._begun.set)  # the pool has a thread from now on, and needs no new one at the end
         await self._ending.wait()
         try:
             async with asyncio.timeout(CLOSING_SECONDS_MAX):
                 await self._close()
         except TimeoutError:
             _log.warning("closing took longer than %s s and was left; the next start recovers", CLOSING_SECONDS_MAX)
+
+
+def _run(serve: Coroutine[Any, Any, None]) -> None:
+    """Run to the end as `asyncio.run` does, without a new thread: Python 3.12 starts none while it shuts down."""
+    loop = asyncio.new_event_loop()
+    with ThreadPoolExecutor(thread_name_prefix="mcp-wallet") as pool:
+        loop.set_default_executor(pool)
+        try:
+            loop.run_until_complete(serve)
+        finally:
+            loop.run_until_complete(_cancel_what_is_left())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+
+async def _cancel_what_is_left() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 def closed() -> OwnerError:
@@ -115,8 +134,9 @@ _is_registered = False
 def _close_at_exit(wallet: WalletThread) -> None:
     """Have the wallet closed when the program ends.
 
-    `atexit` comes too late, when no work can be handed to other threads any more; `concurrent.futures` knows the way
-    that is taken here, and without it the end is as after a crash: the next start recovers.
+    `atexit` comes too late, when no work can be handed to other threads any more. `concurrent.futures` uses the hook
+    that is used here, and registered its own end when `ThreadPoolExecutor` was imported: the later one is called first.
+    Without the hook the end is as after a crash: the next start recovers.
     """
     global _is_registered  # noqa: PLW0603  one a process
     with _lock:

@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ from mcp_wallet.doors.python import thread
 from mcp_wallet.doors.python.desk import ThreadedDesk
 from tests.fakes import FakeDesk
 
+ROOT = Path(__file__).parents[3]
 PAYMENT = PaymentRequest(to="alice", amount="50.00")
 
 
@@ -193,3 +197,19 @@ async def test_a_close_that_fails_is_told_and_one_that_hangs_is_left(monkeypatch
     await hanging.list_payees()
     monkeypatch.setattr(thread, "CLOSING_SECONDS_MAX", 0)
     await hanging.aclose()
+
+
+def test_a_program_that_forgets_its_wallet_closes_it_at_its_end_and_can_use_threads_for_it():
+    script = (
+        "import asyncio\n"
+        "from mcp_wallet.doors.python.desk import ThreadedDesk\n"
+        "from tests.fakes import FakeDesk\n"
+        "async def opened(): return FakeDesk()\n"
+        "async def close(): print(await asyncio.to_thread(str, 'closed'))\n"
+        "desk = ThreadedDesk(opened, close)\n"
+        "print(asyncio.run(desk.list_payees()).payees, asyncio.run(desk.list_payees()).payees)\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", script]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "['alice', 'bob'] ['alice', 'bob']\nclosed\n"
