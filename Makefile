@@ -38,7 +38,7 @@ demo: $(READY) ## the main job as a story, on a real chain, through the real ser
 	@$(BIN)/mcp-wallet demo
 
 ##@ Work
-.PHONY: dev fix check test node bench docs
+.PHONY: dev fix check test node bench docs recording
 dev: $(READY) ## set up .venv and the commit hooks
 	@if [ -e .git ]; then $(BIN)/pre-commit install >/dev/null; fi
 	@echo "Ready: source $(BIN)/activate"
@@ -77,6 +77,9 @@ dist: $(READY) ## sdist and wheel into dist/
 
 release-check: dist ## dist/ is what the last commit builds to, byte for byte
 	@$(BIN)/python -m tests.release $(EPOCH)
+
+recording: $(READY) ## play the demo and draw docs/demo.svg
+	@$(BIN)/python -m mcp_wallet.demo.recording docs/demo.svg
 
 ##@ Tools
 .PHONY: anvil inspector clients lock clean help

@@ -19,19 +19,47 @@ from mcp_wallet.wiring.playground import make_playground
 
 def run_demo(*, as_json: bool) -> int:
     """Play the demo; return 0 only if each outcome was the expected one."""
-    told: list[Told] = []
     console = Console(stderr=as_json, highlight=False)
-    asyncio.run(_play(told, console))
-    good = bool(told) and all(step.ok for step in told)
+    told = perform(console)
     if as_json:
-        json.dump({"steps": [step.document() for step in told], "ok": good}, sys.stdout)
+        json.dump({"steps": [step.document() for step in told], "ok": went_well(told)}, sys.stdout)
         sys.stdout.write("\n")
     else:
-        _close(console, told, good=good)
-    return 0 if good else 1
+        close(console, told)
+    return 0 if went_well(told) else 1
 
 
-async def _play(told: list[Told], console: Console) -> None:
+def perform(console: Console, *, secret: bytes | None = None) -> list[Told]:
+    """Play the whole story on a console; return its steps.
+
+    Args:
+        secret: The key of the wallet's account; a fresh one when None.
+    """
+    told: list[Told] = []
+    asyncio.run(_play(told, console, secret))
+    return told
+
+
+def went_well(told: list[Told]) -> bool:
+    """Return whether every outcome was the expected one, and there was any."""
+    return bool(told) and all(step.ok for step in told)
+
+
+def close(console: Console, told: list[Told]) -> None:
+    """Tell how it went, and what to do next."""
+    if went_well(told):
+        console.print(
+            f"\n[bold green]All {len(told)} steps went as they must.[/bold green] "
+            "The chain moved by exactly the decided units.\n"
+            "Next: `mcp-wallet client-config claude-desktop --dev` gives your agent such a wallet, "
+            "`mcp-wallet init` makes a real one."
+        )
+    else:
+        bad = sum(not step.ok for step in told)
+        console.print(f"\n[bold red]{bad} of {len(told)} steps went otherwise.[/bold red]")
+
+
+async def _play(told: list[Told], console: Console, secret: bytes | None) -> None:
     def tell(step: Told) -> None:
         told.append(step)
         _show(console, len(told), step)
@@ -39,7 +67,7 @@ async def _play(told: list[Told], console: Console) -> None:
     console.print("[bold]An agent with a wallet[/bold], a development chain and play money. Setting the stage …\n")
     with tempfile.TemporaryDirectory(prefix="mcp-wallet-demo-") as folder:
         async with await start_devnet() as chain, HoldingNode(chain.url) as node:
-            playground = await make_playground(Path(folder), node=node.url)
+            playground = await make_playground(Path(folder), node=node.url, secret=secret)
             console.print(
                 "Policy: USDC only, to alice and bob only, at most 1000.00 a payment and 50000.00 a day.\n"
                 f"Wallet {playground.address}, one million test dollars, key never leaves this machine.\n"
@@ -61,15 +89,3 @@ def _show(console: Console, number: int, step: Told) -> None:
 def _line(console: Console, text: str, style: str) -> None:
     """Print text as data, wrapped within its column."""
     console.print(Padding(Text(text, style=style), (0, 0, 0, 6)))
-
-
-def _close(console: Console, told: list[Told], *, good: bool) -> None:
-    if good:
-        console.print(
-            f"\n[bold green]All {len(told)} steps went as they must.[/bold green] "
-            "The chain moved by exactly the decided units.\n"
-            "Next: `mcp-wallet serve --dev` in your MCP client, or `mcp-wallet init` for a real home."
-        )
-    else:
-        bad = sum(not step.ok for step in told)
-        console.print(f"\n[bold red]{bad} of {len(told)} steps went otherwise.[/bold red]")

@@ -10,6 +10,7 @@ from typing import Final
 from mcp_wallet.contract.reason_guide import GUIDES
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.doors.docs.markdown import page, table
+from mcp_wallet.doors.docs.sentences import sentences_in
 
 SILENT: Final = ("mcp_wallet/core/reasons.py", "mcp_wallet/contract/reason_guide.py", "mcp_wallet/payments/messages.py")
 """Sources that name codes without giving them."""
@@ -38,6 +39,19 @@ def codes_page(root: Path) -> str:
     if waiting:
         parts += ["## Not given by this version", f"Their spelling and meaning are fixed already: {waiting}."]
     return page(*parts)
+
+
+def error_list(root: Path) -> str:
+    """Return for each code what the product says with it, what it means, and the cure."""
+    said = sentences_in(root / "mcp_wallet")
+    return "\n\n".join(part for code in ReasonCode if code in said for part in _entry(code, said[code]))
+
+
+def _entry(code: ReasonCode, sentences: list[str]) -> Iterator[str]:
+    guide = GUIDES[code]
+    yield f"### {code}"
+    yield f"{guide.meaning} Who can put it right: {guide.who}. {guide.cure}"
+    yield "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def shown_by(root: Path) -> Mapping[ReasonCode, str]:

@@ -9,7 +9,7 @@ from mcp_wallet.contract.tools import TOOLS
 from mcp_wallet.control.health import RESISTANCE
 from mcp_wallet.core.policy_language import policy_schema
 from mcp_wallet.doors.docs.cli_page import cli_page
-from mcp_wallet.doors.docs.codes_page import codes_page
+from mcp_wallet.doors.docs.codes_page import codes_page, error_list
 from mcp_wallet.doors.docs.markdown import put_between, table
 from mcp_wallet.doors.docs.tools_page import tool_rows, tool_schemas, tools_page
 
@@ -27,13 +27,14 @@ WHOLE: Final[Mapping[str, Callable[[Path], str]]] = {
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "README.md": ("tools", "resistance"),
     "docs/threat-model.md": ("resistance",),
+    "docs/troubleshooting.md": ("errors",),
 }
 """Pages that people write, and the generated parts in them, between `<!-- part -->` and `<!-- /part -->`."""
 
 
 def pages_of(root: Path) -> Pages:
     """Return what each generated page must hold, by its path below the checkout's folder."""
-    parts = {"tools": tool_rows(TOOLS), "resistance": _resistance()}
+    parts = {"tools": tool_rows(TOOLS), "resistance": _resistance(), "errors": error_list(root)}
     pages = {name: make(root) for name, make in WHOLE.items()}
     for name, wanted in PARTS.items():
         text = (root / name).read_text("utf-8")
