@@ -49,6 +49,7 @@ class EventType(StrEnum):
     OPERATOR_LOGIN_FAILED = "operator_login_failed"
     KILL_SWITCH_ENGAGED = "kill_switch_engaged"
     KILL_SWITCH_RELEASED = "kill_switch_released"
+    ANOMALY_DETECTED = "anomaly_detected"
     REQUESTS_SUPPRESSED = "requests_suppressed"
     SIMULATION = "simulation"
     AUDIT_ACCESSED = "audit_accessed"
@@ -164,6 +165,8 @@ def _counters(decision: Decision, limits: Mapping[str, Limit], asset: AssetId) -
     }
     document: dict[str, Json] = {name: str(value) for name, value in fields.items() if value}
     document["windows"] = [_window(use, limits[use.limit_id], asset) for use in counters.uses]
+    if counters.anomalies:
+        document["anomalies"] = [anomaly.document() for anomaly in counters.anomalies]
     if counters.frozen_by:
         document["frozenBy"] = list(counters.frozen_by)
     if counters.votes:

@@ -6,15 +6,18 @@ appended; an auditor folds the same events from the first one. Both must arrive 
 """
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, cast
 
+from mcp_wallet.core.anomaly import Watch
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy
-from mcp_wallet.core.decision import Counters, Outcome
+from mcp_wallet.core.decision import Anomaly, Counters, Outcome
+from mcp_wallet.core.errors import InvariantBroken
 from mcp_wallet.core.fees import Fees
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.matching import Payment
+from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.windows import Windows
 
@@ -25,6 +28,8 @@ _GIVE_BACK: Final = frozenset(
     {"reservation_released", "gate2_rejected", "approval_expired", "approval_rejected", "transaction_failed"}
 )
 """What gives a payment's budget and guards back; not so a `gate2_rejected` after signing: a signature may exist."""
+WATCHED: Final = _GIVE_BACK | {"policy_decision", "gate2_passed", "simulation"}
+"""Events that say what is usual for an agent."""
 
 
 class Books:
@@ -38,6 +43,8 @@ class Books:
         self.pending: Counter[str] = Counter()
         self.next_nonce: dict[ChainId, int] = {}
         self.fees = Fees()
+        self.watch: Watch | None = None
+        """Only where some policy looks for anomalies: others need not pay for it."""
         self._live: dict[str, tuple[Payment, bool]] = {}
         # payment id -> time, in the order of the times: the newest stands last. Contents are kept under the payment
         # without its time, which is its last field: agent and content.
@@ -67,6 +74,8 @@ class Books:
             self.freezes[_str(event, "kind"), _str(event, "value")] = _str(event, "reason")
         elif kind == "kill_switch_released":
             self.freezes.pop((_str(event, "kind"), _str(event, "value")), None)
+        if self.watch is not None:
+            watch_event(self.watch, event, at_ms)
 
     def decided(self, payment_id: str, payment: Payment, outcome: str) -> None:
         """Count a decision at the payment's own time: an admitted payment is held, a denial is remembered."""
@@ -127,12 +136,38 @@ class Books:
         newest = next(reversed(found)) if found else None
         return newest if found and newest is not None and found[newest] > since_ms else None
 
+    def anomalies(self, payment: Payment, watched: Collection[ReasonCode]) -> tuple[Anomaly, ...]:
+        """Return what the watched tests find unusual about the payment at its own time."""
+        if self.watch is None:
+            raise InvariantBroken("a policy looks for anomalies and nobody watched")
+        return self.watch.found(payment, watched)
+
     def denials_since(self, agent: str, since_ms: int) -> int:
         """Return the agent's denials with `at_ms > since_ms`; older ones are forgotten."""
         found = self._denials.get(agent, deque())
         while found and found[0] <= since_ms:
             found.popleft()
         return len(found)
+
+
+def watch_event(watch: Watch, event: Mapping[str, Json], at_ms: int) -> None:
+    """Fold one event into what is usual for its agent."""
+    kind = event["eventType"]
+    if kind == "policy_decision":
+        watch.decided(_str(event, "paymentId"), payment_of(event, at_ms), _str(event, "decision"), codes_of(event))
+    elif kind == "gate2_passed":
+        watch.approved(_str(event, "paymentId"))
+    elif kind == "simulation":
+        asset, units = AssetId(_str(event, "asset")), int(_str(event, "amount"))
+        watch.refused(_str(event, "agentId"), asset, units, at_ms, codes_of(event))
+    elif is_given_back(event):
+        watch.dropped(_str(event, "paymentId"))
+
+
+def codes_of(event: Mapping[str, Json]) -> frozenset[str]:
+    """Return the codes of an event's reasons."""
+    reasons = cast("list[Mapping[str, str]]", event.get("reasons", []))
+    return frozenset(reason["code"] for reason in reasons)
 
 
 def is_given_back(event: Mapping[str, Json]) -> bool:
@@ -167,6 +202,7 @@ def counters_at(
         halted=halted,
         duplicate=duplicate,
         fees_today_wei=books.fees.today_wei(chain, now_ms, newest_ms=books.last_event_ms),
+        anomalies=books.anomalies(payment, policy.anomaly) if policy.anomaly else (),
     )
 
 

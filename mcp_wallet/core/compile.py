@@ -17,7 +17,7 @@ from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.matching import Matcher, Payment
 from mcp_wallet.core.payees import AddressBook
 from mcp_wallet.core.policy_commitment import committed_hash, list_commitments
-from mcp_wallet.core.policy_document import read_limits, read_lists, read_rules
+from mcp_wallet.core.policy_document import read_anomaly, read_limits, read_lists, read_rules
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.rule_index import ALLOW, Bucket, Rule, Scope, bucket_of, scope_of
 from mcp_wallet.core.settings import Settings
@@ -42,6 +42,7 @@ class CompiledPolicy:
         not_before_ms: First moment of validity; None when open.
         expires_at_ms: First moment after validity; None when open.
         is_timed: Whether validity, cooldown or hold has anything to say.
+        anomaly: What the finding of a test leads to (`alert`, `requireApproval`, `deny`, `freeze`), per code.
         approval_ttl_ms: How long people have to answer: the shortest `ttl` of the approval rules.
         pending_max: Payments of one agent that may wait for approval.
         fee_caps: Per chain, most wei of fees for one transaction and for 24 hours.
@@ -61,6 +62,7 @@ class CompiledPolicy:
     not_before_ms: int | None
     expires_at_ms: int | None
     is_timed: bool
+    anomaly: Mapping[ReasonCode, str]
     approval_ttl_ms: int
     pending_max: int
     fee_caps: Mapping[ChainId, tuple[int, int]]
@@ -152,6 +154,7 @@ def _compile(document: Mapping[str, Json], *, version: str, settings: Settings) 
         rules=rules,
         limits=limits,
         horizon_ms=max((limit.window.span_ms for limit in limits), default=0),
+        anomaly=read_anomaly(document),
         cooldown_ms=number_at(document, "cooldown") or 0,
         new_recipient_hold_ms=number_at(document, "newRecipientHold") or 0,
         not_before_ms=number_at(validity, "notBefore"),

@@ -76,6 +76,18 @@ class WindowUse(NamedTuple):
     knows_recipient: bool = False
 
 
+class Anomaly(NamedTuple):
+    """What one test found unusual about a payment; the meaning of the two numbers is the test's."""
+
+    code: ReasonCode
+    observed: int
+    limit: int
+
+    def document(self) -> dict[str, Json]:
+        """Return it as it stands on the trail."""
+        return {"code": str(self.code), "observed": str(self.observed), "limit": str(self.limit)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """The closed set of outside facts a decision may rest on, each measured before the ledger transaction.
@@ -167,6 +179,7 @@ class Counters(NamedTuple):
         fees_today_wei: Fees of the chain in the last 24 h, those in flight at their most.
         votes: What people said so far about this payment.
         requested_by: The agent's owner, whom rules may exclude from voting; empty when nobody is excluded.
+        anomalies: What the tests that the policy asks for found.
     """
 
     uses: tuple[WindowUse, ...] = ()
@@ -183,6 +196,7 @@ class Counters(NamedTuple):
     fees_today_wei: int = 0
     votes: tuple[Vote, ...] = ()
     requested_by: str = ""
+    anomalies: tuple[Anomaly, ...] = ()
 
 
 class Decision(NamedTuple):

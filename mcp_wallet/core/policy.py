@@ -39,6 +39,7 @@ _MODEL_AT: Final[Mapping[str, type[language.Part]]] = {
     "approval": language.Approval,
     "window": language.Window,
     "hours": language.Hours,
+    "anomaly": language.AnomalyPart,
     "validity": Validity,
 }
 _EMPTY: Final = "this is empty: write a value or leave the field out"

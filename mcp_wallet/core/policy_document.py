@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from mcp_wallet.core.address_set import INLINE_MAX, AddressSet, ListCommitment
+from mcp_wallet.core.anomaly import ACTIONS, CODES
 from mcp_wallet.core.canonical import Json, canonical_bytes
 from mcp_wallet.core.decision import Reason
 from mcp_wallet.core.document import as_items, as_mapping, as_text, as_texts, number_at
@@ -95,6 +96,14 @@ def _limit(limit: Mapping[str, Json], index: int, lists: Lists, commitments: Map
         max_count=number_at(limit, "maxCount"),
         max_distinct_recipients=number_at(limit, "maxDistinctRecipients"),
     )
+
+
+def read_anomaly(document: Mapping[str, Json]) -> dict[ReasonCode, str]:
+    """Return what each test that the policy asks for leads to."""
+    asked = {CODES[field]: as_text(action) for field, action in as_mapping(document.get("anomaly", {})).items()}
+    if not ACTIONS.issuperset(asked.values()):
+        raise ValueError("no such action")
+    return asked
 
 
 def _window(window: Mapping[str, Json]) -> Window:

@@ -16,7 +16,14 @@ from mcp_wallet.core.intent import PaymentIntent
 from mcp_wallet.core.limit_checks import remaining_before, standing_of, timing_reasons
 from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.reasons import ReasonCode
-from mcp_wallet.core.rule_checks import NOBODY_ASKED, admitting_rule, denying_reasons, people_reasons, refusal_reasons
+from mcp_wallet.core.rule_checks import (
+    NOBODY_ASKED,
+    admitting_rule,
+    anomaly_refusals,
+    denying_reasons,
+    people_reasons,
+    refusal_reasons,
+)
 
 _DENY_RANK: Final = 2
 _RANK: Final = (
@@ -135,7 +142,11 @@ def _decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, f
         limits = policy.limits_for(_payment(intent, units, now_ms))
     standing = standing_of(limits, counters.uses, asset=asset, units=units)
     rule = admitting_rule(bucket, intent, units)
-    asked = people_reasons(bucket, intent, units, counters, now_ms) if bucket.approval.items else NOBODY_ASKED
+    asked = (
+        people_reasons(policy, bucket, intent, units, counters, now_ms)
+        if bucket.approval.items or counters.anomalies
+        else NOBODY_ASKED
+    )
     refusals, approvals = standing.reasons + asked.rejected, asked.missing
     if _is_unusual(policy, counters, facts):
         refusals += _unusual_refusals(policy, intent, counters, facts, now_ms)
@@ -155,7 +166,7 @@ def _decide(policy: CompiledPolicy, intent: PaymentIntent, counters: Counters, f
         outcome, reasons = Outcome.ALLOW, (rule.admits,)
     return Decision(
         outcome=outcome,
-        reasons=reasons[:REASONS_MAX],
+        reasons=(reasons + asked.noted)[:REASONS_MAX],
         counters=counters,
         facts=facts,
         policy_id=policy.policy_id,
@@ -178,6 +189,7 @@ def _is_unusual(policy: CompiledPolicy, counters: Counters, facts: Facts) -> boo
         or counters.duplicate
         or counters.imitates
         or counters.halted
+        or counters.anomalies
     )
 
 
@@ -191,6 +203,7 @@ def _unusual_refusals(
         *_validity_reasons(policy, now_ms),
         *_guard_reasons(policy, intent.to, counters),
         *timing_reasons(policy, counters, now_ms),
+        *anomaly_refusals(policy, counters),
         *chain_reasons(policy, intent, counters, facts),
     )
 

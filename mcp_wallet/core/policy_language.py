@@ -95,6 +95,7 @@ Time = Annotated[str, AfterValidator(_time), Field(json_schema_extra={"pattern":
 Clock = Annotated[str, AfterValidator(_clock), Field(json_schema_extra={"pattern": f"^({CLOCK}|24:00)$"})]
 """Time of day, `08:00`; `24:00` is the end of the day."""
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Action = Literal["alert", "requireApproval", "deny", "freeze"]
 Count = Annotated[int, Field(ge=1, le=COUNT_MAX)]
 
 
@@ -236,6 +237,15 @@ class Validity(Part):
     expires_at: Time | None = None
 
 
+class AnomalyPart(Part):
+    """What happens when a test finds a payment unusual; a test that is left out is not made."""
+
+    amount: Action | None = None
+    new_recipient: Action | None = None
+    velocity: Action | None = None
+    probing: Action | None = None
+
+
 class FullPolicy(Part):
     """The full form."""
 
@@ -249,6 +259,7 @@ class FullPolicy(Part):
     validity: Validity = Validity()
     cooldown: Duration | None = None
     new_recipient_hold: Duration | None = None
+    anomaly: AnomalyPart | None = None
 
 
 class ShortPolicy(Part):

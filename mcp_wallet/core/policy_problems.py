@@ -13,7 +13,6 @@ from mcp_wallet.core.policy_source import FieldPath, Problem, Source, shown
 Models = Mapping[str, type[BaseModel]]
 """The model of the objects below a field, under the field's name."""
 
-_UNBUILT: Final = frozenset({"anomaly"})
 _SENTENCES: Final = {
     "string_type": "this must be text: put it in quotes",
     "int_type": "this must be a whole number, without quotes",
@@ -68,8 +67,6 @@ def _literal_sentence(path: FieldPath, found: ErrorDetails) -> str:
 def _unknown_field(path: FieldPath, top: type[BaseModel], models: Models) -> str:
     """Return the sentence for an unknown field, with the nearest right name where one is near."""
     field = str(path[-1])
-    if field in _UNBUILT:
-        return f"{shown(field)} is not supported by this version of the wallet"
     model = next((models[str(part)] for part in reversed(path[:-1]) if part in models), top)
     known = [f.alias or name for name, f in model.model_fields.items()]
     near = difflib.get_close_matches(field, known, n=1)

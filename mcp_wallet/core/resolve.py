@@ -79,6 +79,7 @@ def _full_document(
         "limits": [_limit(limit, registry, book, body.timezone) for limit in body.limits],
         "validity": {field: str(time_ms(text)) for field, text in validity.items() if text is not None},
         **{field: str(duration_ms(text)) for field, text in durations.items() if text is not None},
+        **({} if body.anomaly is None else {"anomaly": body.anomaly.model_dump(by_alias=True, exclude_none=True)}),
     }
 
 

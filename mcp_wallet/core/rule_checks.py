@@ -6,25 +6,32 @@ requireApproval rules only take away. Their order never matters.
 
 from typing import Final, NamedTuple
 
+from mcp_wallet.core.anomaly import ASK, CODES, DENY, FREEZE
 from mcp_wallet.core.compile import CompiledPolicy
-from mcp_wallet.core.decision import Counters, Reason
+from mcp_wallet.core.decision import Anomaly, Counters, Reason
 from mcp_wallet.core.intent import PaymentIntent
-from mcp_wallet.core.matching import Payment
+from mcp_wallet.core.matching import Matcher, Payment
 from mcp_wallet.core.reasons import ReasonCode
-from mcp_wallet.core.rule_index import Bucket, Fit, Rule
-from mcp_wallet.core.votes import rejecting_vote
+from mcp_wallet.core.rule_index import REQUIRE_APPROVAL, Bucket, Fit, Rule
+from mcp_wallet.core.votes import ApprovalTerms, rejecting_vote
 
 PER_TRANSACTION: Final = "/perTransaction"
 
 
 class People(NamedTuple):
-    """What people have to say: the rejection, if any, and what is still to be approved."""
+    """What people have to say: the rejection, if any, what is still to be approved, and what they should know."""
 
     rejected: tuple[Reason, ...]
     missing: tuple[Reason, ...]
+    noted: tuple[Reason, ...] = ()
 
 
 NOBODY_ASKED: Final = People((), ())
+_ANOMALY_FIELDS: Final = {code: field for field, code in CODES.items()}
+_ANOMALY_TERMS: Final = ApprovalTerms(
+    quorum=1, approvers=None, exclude_requester=True, ttl_ms=3_600_000, channel="outOfBand"
+)
+"""Who approves what a test found unusual: those whom a rule without `approval` asks."""
 
 _CODE_OF_PART: Final = {
     "assets": ReasonCode.ASSET_NOT_ALLOWED,
@@ -55,31 +62,42 @@ def denying_reasons(bucket: Bucket, intent: PaymentIntent, units: int) -> tuple[
     return tuple(_denial(fit.rule) for fit in found if fit.matches(intent.operation, intent.category, units))
 
 
-def people_reasons(bucket: Bucket, intent: PaymentIntent, units: int, counters: Counters, now_ms: int) -> People:
+def people_reasons(  # noqa: PLR0917  what a decision rests on
+    policy: CompiledPolicy, bucket: Bucket, intent: PaymentIntent, units: int, counters: Counters, now_ms: int
+) -> People:
     """Return what the votes say; without votes, everything is still to be approved.
 
     Each requireApproval rule that matches asks for itself: all of them must be satisfied together.
     """
-    asking = asking_rules(bucket, intent, units)
+    asking = asking_rules(policy, bucket, intent, units, counters)
+    noted = tuple(_anomaly_reason(a) for a in counters.anomalies if policy.anomaly[a.code] not in (DENY, FREEZE))
     votes, requested_by = counters.votes, counters.requested_by
     if not votes:
-        return People((), tuple(_approval(rule, units) for rule in asking))
+        return People((), tuple(_approval(rule, units) for rule in asking), noted)
     terms = [rule.approval for rule in asking if rule.approval is not None]
     rejection = rejecting_vote(terms, votes, requested_by=requested_by)
     if rejection is not None:
-        return People((Reason(code=ReasonCode.APPROVAL_REJECTED, observed=rejection.by),), ())
+        return People((Reason(code=ReasonCode.APPROVAL_REJECTED, observed=rejection.by),), (), noted)
     missing = tuple(
         _approval(rule, units)
         for rule in asking
         if rule.approval is None or not rule.approval.is_satisfied(votes, requested_by=requested_by, now_ms=now_ms)
     )
-    return People((), missing)
+    return People((), missing, noted)
 
 
-def asking_rules(bucket: Bucket, intent: PaymentIntent, units: int) -> tuple[Rule, ...]:
-    """Return the requireApproval rules that match."""
+def asking_rules(
+    policy: CompiledPolicy, bucket: Bucket, intent: PaymentIntent, units: int, counters: Counters
+) -> tuple[Rule, ...]:
+    """Return the requireApproval rules that match, and one for each anomaly that needs people."""
     found = bucket.approval.candidates(intent.to)
-    return tuple(fit.rule for fit in found if fit.matches(intent.operation, intent.category, units))
+    rules = tuple(fit.rule for fit in found if fit.matches(intent.operation, intent.category, units))
+    return rules + tuple(_anomaly_rule(a) for a in counters.anomalies if policy.anomaly[a.code] == ASK)
+
+
+def anomaly_refusals(policy: CompiledPolicy, counters: Counters) -> tuple[Reason, ...]:
+    """Return the anomalies that the policy refuses."""
+    return tuple(_anomaly_reason(a) for a in counters.anomalies if policy.anomaly[a.code] in (DENY, FREEZE))
 
 
 def refusal_reasons(policy: CompiledPolicy, bucket: Bucket, payment: Payment) -> tuple[Reason, ...]:
@@ -103,6 +121,28 @@ def refusal_reasons(policy: CompiledPolicy, bucket: Bucket, payment: Payment) ->
             for part, code in _CODE_OF_PART.items()
             if part in refusing
         ),
+    )
+
+
+def _anomaly_reason(anomaly: Anomaly) -> Reason:
+    return Reason(
+        code=anomaly.code,
+        pointer=f"/anomaly/{_ANOMALY_FIELDS[anomaly.code]}",
+        observed=str(anomaly.observed),
+        limit=str(anomaly.limit),
+    )
+
+
+def _anomaly_rule(anomaly: Anomaly) -> Rule:
+    pointer = f"/anomaly/{_ANOMALY_FIELDS[anomaly.code]}"
+    return Rule(
+        rule_id="",
+        effect=REQUIRE_APPROVAL,
+        pointer=pointer,
+        matcher=Matcher(),
+        bounds={},
+        admits=Reason(code=ReasonCode.OK, pointer=pointer),
+        approval=_ANOMALY_TERMS,
     )
 
 

@@ -7,8 +7,9 @@ from typing import Final
 from mcp_wallet.contract.events import rfc3339
 from mcp_wallet.contract.results import BudgetResult, PaymentList, PaymentResult
 from mcp_wallet.core.amount import format_amount
+from mcp_wallet.core.anomaly import CODES
 from mcp_wallet.core.compile import CompiledPolicy
-from mcp_wallet.core.decision import Decision, Outcome
+from mcp_wallet.core.decision import Decision, Outcome, Reason
 from mcp_wallet.core.identifiers import Address, AssetId, checksum_address
 from mcp_wallet.core.intent import Agent, PaymentDraft
 from mcp_wallet.core.lifecycle import HELD, TOOL_STATUS
@@ -23,6 +24,7 @@ _SIMULATED: Final = {
     Outcome.DENY: "would be denied",
     Outcome.REQUIRE_APPROVAL: "would wait for a person's approval",
 }
+_FOR_PEOPLE: Final = frozenset(CODES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def payment_result(record: PaymentRecord, viewer: Viewer, *, checkpoint: str, re
     intent, registry = record.intent, viewer.settings.registry
     asset, chain = registry.asset_by_id(AssetId(intent.asset)), registry.chain(intent.chain)
     amount = format_amount(intent.amount_units, asset.decimals)
-    codes = (ReasonCode(record.ended_by),) if record.ended_by else tuple(r.code for r in record.reasons)
+    codes = (ReasonCode(record.ended_by),) if record.ended_by else _told(record.outcome, record.reasons)
     what = f"{amount} {asset.unit} on {chain.name} to {record.payee or checksum_address(Address(intent.to))}"
     return PaymentResult(
         status=TOOL_STATUS[record.state],
@@ -77,7 +79,8 @@ def simulated_result(decision: Decision, draft: PaymentDraft, viewer: Viewer, *,
     """Return a decision that reserved nothing as a result; its status says what would come of it."""
     amount = format_amount(draft.amount_units, draft.asset.decimals)
     what = f"{amount} {draft.asset.unit} on {draft.chain.name} to {draft.payee or checksum_address(draft.to)}"
-    reasons = "; ".join(str(c) for c in decision.codes)
+    codes = _told(decision.outcome, decision.reasons)
+    outlook = f"{_SIMULATED[decision.outcome]} ({'; '.join(codes)})"
     return PaymentResult(
         status="denied"
         if decision.outcome is Outcome.DENY
@@ -86,8 +89,8 @@ def simulated_result(decision: Decision, draft: PaymentDraft, viewer: Viewer, *,
         else "submitted",
         payment_id="",
         decision=str(decision.outcome),
-        reason_codes=[str(c) for c in decision.codes],
-        message=f"Simulation only, nothing was paid or reserved: {what} {_SIMULATED[decision.outcome]} ({reasons}).",
+        reason_codes=[str(c) for c in codes],
+        message=f"Simulation only, nothing was paid or reserved: {what} {outlook}.",
         amount=amount,
         asset=draft.asset.symbol,
         chain=draft.chain.name,
@@ -145,6 +148,12 @@ def list_result(records: Sequence[PaymentRecord], viewer: Viewer) -> PaymentList
         references=[r.intent.reference for r in records],
         times=[rfc3339(r.decided_at_ms) for r in records],
     )
+
+
+def _told(outcome: Outcome, reasons: Sequence[Reason]) -> tuple[ReasonCode, ...]:
+    """Return the codes that the agent is told: what raised an alert and refused nothing is for people."""
+    codes = dict.fromkeys(r.code for r in reasons)
+    return tuple(code for code in codes if outcome is Outcome.DENY or code not in _FOR_PEOPLE)
 
 
 def _remaining(units: int | None, asset: Asset, viewer: Viewer) -> str:

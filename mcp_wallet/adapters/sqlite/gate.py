@@ -12,6 +12,7 @@ from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.adapters.sqlite.trail import append_event, new_event
 from mcp_wallet.adapters.sqlite.unwritten import Later
 from mcp_wallet.contract.events import EventType, decision_payload
+from mcp_wallet.core.anomaly import FREEZE
 from mcp_wallet.core.books import HOUR_MS, counters_at
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy
@@ -83,12 +84,15 @@ class Gate:
             {
                 "decision": str(decision.outcome),
                 "reasons": [r.document() for r in decision.reasons],
+                "asset": intent.asset,
+                "amount": intent.amount,
                 "fingerprint": intent.fingerprint(),
                 "duplicate": question.guards.verdict.replay,
             },
             at_ms=decision.now_ms,
             agent_id=draft.agent_id,
         )
+        self._react(question, decision)
         return decision
 
     def decide_and_reserve(self, draft: PaymentDraft, facts: Facts, *, only_refuse: bool = False) -> Later[Answer]:
@@ -102,6 +106,8 @@ class Gate:
             return Later.known(None)
         sequence = self.state.keep_place()
         self.state.books.decided(payment_id, question.payment, decision.outcome)
+        if self.state.books.watch is not None:
+            self.state.books.watch.decided(payment_id, question.payment, decision.outcome, decision.codes)
         decided = _Decided(question, decision, intent, payment_id, sequence)
         answer: Later[Answer] = Later(partial(self._write, decided))
         self.state.unwritten.add_later(answer)
@@ -217,19 +223,26 @@ class Gate:
         if decision.outcome is Outcome.REQUIRE_APPROVAL:
             payload: dict[str, Json] = {"paymentId": payment_id, "fingerprint": intent.fingerprint()}
             append_event(self.state, EventType.APPROVAL_REQUESTED, payload, at_ms=at_ms, agent_id=agent_id)
-        if decision.outcome is not Outcome.DENY or ("agent", agent_id) in self.state.books.freezes:
-            return
-        denials_max = question.settings.denials_per_hour
-        if self.state.books.denials_since(agent_id, at_ms - HOUR_MS) >= denials_max:
-            engage_freeze(
-                self.raw,
-                self.state,
-                kind="agent",
-                value=agent_id,
-                reason=f"{denials_max} denials within an hour",
-                actor={"kind": "system", "name": "gate-1"},
-                at_ms=at_ms,
-            )
+        denials_max, why = question.settings.denials_per_hour, ""
+        if decision.outcome is Outcome.DENY and ("agent", agent_id) not in self.state.books.freezes:
+            too_many = self.state.books.denials_since(agent_id, at_ms - HOUR_MS) >= denials_max
+            why = f"{denials_max} denials within an hour" if too_many else ""
+        self._react(question, decision, payment_id=payment_id, why=why)
+
+    def _react(self, question: _Question, decision: Decision, *, payment_id: str = "", why: str = "") -> None:
+        """Freeze the agent for `why`, or for an anomaly that the policy freezes for; then say what was unusual."""
+        agent_id, at_ms, actions = question.draft.agent_id, decision.now_ms, question.policy.anomaly
+        anomalies = decision.counters.anomalies
+        why = ", ".join(str(a.code) for a in anomalies if actions[a.code] == FREEZE) or why
+        if why and ("agent", agent_id) not in self.state.books.freezes:
+            actor: dict[str, Json] = {"kind": "system", "name": "gate-1"}
+            engage_freeze(self.raw, self.state, kind="agent", value=agent_id, reason=why, actor=actor, at_ms=at_ms)
+        if anomalies:
+            payload: dict[str, Json] = {
+                "paymentId": payment_id,
+                "anomalies": [{**a.document(), "action": actions[a.code]} for a in anomalies],
+            }
+            append_event(self.state, EventType.ANOMALY_DETECTED, payload, at_ms=at_ms, agent_id=agent_id)
 
 
 def engage_freeze(

@@ -15,7 +15,8 @@ from mcp_wallet.adapters.sqlite.rows import COUNTED, counted
 from mcp_wallet.adapters.sqlite.unlisted import LIST_AFTER, Unlisted
 from mcp_wallet.adapters.sqlite.unwritten import Unwritten
 from mcp_wallet.contract.events import parse_rfc3339_ms
-from mcp_wallet.core.books import HOUR_MS, WEEK_MS, Books, payment_of
+from mcp_wallet.core.anomaly import MEMORY_MS, Watch
+from mcp_wallet.core.books import HOUR_MS, WATCHED, WEEK_MS, Books, payment_of, watch_event
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy, compile_policy
 from mcp_wallet.core.decision import Outcome
@@ -68,6 +69,7 @@ class LedgerState:
         self.books = Books()
         self.control = Control()
         self.horizon_ms = 0
+        self.watching = False
         self.settled: tuple[int, bytes] | None = None
         """Size and root of the newest transaction that this process finished or saw; read from any thread."""
 
@@ -148,8 +150,10 @@ class LedgerState:
         self.unlisted.forget()
         self.frontier = Frontier.load(size, lambda sequence: _hashes(raw, sequence))
         self.books = Books()
-        self.horizon_ms = 0
+        self.horizon_ms, self.watching = 0, False
         self.load_control(raw)
+        if self.watching:
+            self.books.watch = Watch()
         if size:
             self._load_books(raw, size)
         self.known = True
@@ -172,9 +176,9 @@ class LedgerState:
         ).fetchall():
             _add_agent(control, agent)
         self.control = control
-        horizon = _horizon_ms(control)
-        if horizon > self.horizon_ms:
-            self.horizon_ms = horizon
+        horizon, watching = _horizon_ms(control), any(p.anomaly for p in control.policies.values())
+        if horizon > self.horizon_ms or watching > self.watching:
+            self.horizon_ms, self.watching = max(horizon, self.horizon_ms), watching
             if self.known:
                 self.known = False
                 self.unwritten.write_out(raw, self.frontier)
@@ -197,6 +201,8 @@ class LedgerState:
         ).fetchall():
             books.next_nonce[ChainId(chain)] = nonce + 1
         _load_denials(raw, books)
+        if self.watching:
+            books.watch = _watch(raw, since_ms=books.last_event_ms - MEMORY_MS)
 
     def _load_payments(self, raw: Raw, since_ms: int) -> None:
         """Count what is held, however old, and what was spent since; rows are in the order of their times."""
@@ -263,6 +269,21 @@ def _first_row_since(raw: Raw, since_ms: int) -> int:
         else:
             high = middle
     return low
+
+
+def _watch(raw: Raw, *, since_ms: int) -> Watch:
+    """Return what agents usually do, from the events since then."""
+    watch, found = Watch(), []
+    for (body,) in raw.execute("SELECT body FROM event ORDER BY sequence DESC"):
+        event = cast("dict[str, Json]", orjson.loads(body))
+        at_ms = parse_rfc3339_ms(cast("str", event["timestamp"]))
+        if at_ms <= since_ms:
+            break
+        if event["eventType"] in WATCHED:
+            found.append((event, at_ms))
+    for event, at_ms in reversed(found):
+        watch_event(watch, event, at_ms)
+    return watch
 
 
 def _load_denials(raw: Raw, books: Books) -> None:

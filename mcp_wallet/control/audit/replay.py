@@ -16,7 +16,8 @@ from mcp_wallet.contract.events import decision_payload, envelope, parse_rfc3339
 from mcp_wallet.control.audit.inputs import Inputs, NotReplayable
 from mcp_wallet.control.audit.trail import Trail
 from mcp_wallet.control.audit.verify import PROGRESS_ROWS, Progress
-from mcp_wallet.core.books import HOUR_MS, Books, content_of, counters_at, is_given_back, payment_of
+from mcp_wallet.core.anomaly import CODES, FREEZE, Watch
+from mcp_wallet.core.books import HOUR_MS, Books, codes_of, content_of, counters_at, is_given_back, payment_of
 from mcp_wallet.core.canonical import Json, canonical_bytes
 from mcp_wallet.core.decision import Outcome, facts_of
 from mcp_wallet.core.document import as_mapping, as_text
@@ -26,6 +27,7 @@ from mcp_wallet.core.identifiers import Address, AssetId
 from mcp_wallet.core.intent import PaymentDraft, PaymentIntent
 from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.policy_gate import approval_of, decide
+from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.settings import Settings
 
 MISMATCHES_MAX: Final = 100
@@ -124,6 +126,7 @@ class _Replay:
     def __init__(self, inputs: Inputs) -> None:
         self.report = ReplayReport()
         self._inputs, self._books, self._guards = inputs, Books(), _Guards()
+        self._books.watch = Watch()
         self._freeze_due, self._sequence = "", 0
 
     def take(self, sequence: int, body: bytes) -> None:
@@ -152,6 +155,8 @@ class _Replay:
             self._after_decision(event, at_ms)
         elif is_given_back(event):
             self._guards.free(as_text(event["paymentId"]))
+        elif event["eventType"] == "simulation":
+            self._expect_freeze(event, as_text(event["agentId"]))
 
     def _judge(self, sequence: int, event: Event, body: bytes) -> None:
         self.report.decisions += 1
@@ -229,12 +234,26 @@ class _Replay:
     def _after_decision(self, event: Event, at_ms: int) -> None:
         """Hold the guards of what was admitted; know when the next event must be a freeze."""
         intent = as_mapping(event["intent"])
+        agent = as_text(intent["agentId"])
+        self._expect_freeze(event, agent)
         if event["decision"] != Outcome.DENY:
             self._guards.hold(as_text(event["paymentId"]), intent, content_of(payment_of(event, at_ms)))
             return
-        agent = as_text(intent["agentId"])
         denials = self._books.denials_since(agent, at_ms - HOUR_MS)
         if ("agent", agent) not in self._books.freezes and denials >= self._inputs.settings().denials_per_hour:
+            self._freeze_due = agent
+
+    def _expect_freeze(self, event: Event, agent: str) -> None:
+        """Know whether an anomaly that the event found must freeze its agent."""
+        found = codes_of(event).intersection(CODES.values())
+        if not found:
+            return
+        try:
+            actions = self._inputs.policy_of(agent).anomaly
+        except NotReplayable:  # counted where the decision is judged; what it leads to cannot be known
+            return
+        freezing = any(actions.get(ReasonCode(code)) == FREEZE for code in found)
+        if freezing and ("agent", agent) not in self._books.freezes:
             self._freeze_due = agent
 
     def _check_freeze(self, sequence: int, event: Event) -> None:

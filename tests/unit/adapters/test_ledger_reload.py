@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mcp_wallet.adapters.sqlite.ledger import SqliteLedger
+from mcp_wallet.core.anomaly import CODES
 from mcp_wallet.core.books import Books
 from mcp_wallet.core.building import build_payment
 from mcp_wallet.core.decision import Reason
@@ -17,7 +18,18 @@ from mcp_wallet.core.signing_gate import Sealed, Signed, check_signed
 from mcp_wallet.ports import Approved
 from tests.approved import KEY
 from tests.trails import FACTS, receipt
-from tests.worlds import ALICE, LOCAL, OPERATOR, REFUND_POLICY, LedgerWorld, SteppedClock, ledger_world, payment, reopen
+from tests.worlds import (
+    ALICE,
+    BOB,
+    LOCAL,
+    OPERATOR,
+    REFUND_POLICY,
+    LedgerWorld,
+    SteppedClock,
+    ledger_world,
+    payment,
+    reopen,
+)
 
 LONG_MEMORY = (
     REFUND_POLICY
@@ -28,6 +40,7 @@ LONG_MEMORY = (
 """
 )
 """Windows that look further back than a week."""
+WATCHING = REFUND_POLICY + "anomaly: {amount: deny, newRecipient: alert, velocity: requireApproval, probing: alert}\n"
 STEPS = (
     "allow",
     "deny",
@@ -48,6 +61,7 @@ def known(books: Books, world: LedgerWorld) -> dict[str, Any]:
     """Return everything that a decision could ask of the books."""
     probe = payment(at_ms=books.last_event_ms)
     now_ms = books.last_event_ms
+    probes = [probe._replace(amount_units=10**n, to=to) for n in (6, 8, 12) for to in (ALICE, BOB)]
     return {
         "time": now_ms,
         "uses": [books.windows.use(limit, probe, now_ms) for limit in world.policy.limits],
@@ -57,6 +71,7 @@ def known(books: Books, world: LedgerWorld) -> dict[str, Any]:
         "fees": books.fees.today_wei(LOCAL, now_ms, newest_ms=now_ms),
         "last": books.last_admitted_ms(probe, since_ms=0),
         "denials": books.denials_since(probe.agent, now_ms - 3_600_000),
+        "usual": [books.watch.found(p, CODES.values()) for p in probes] if books.watch else None,
         "content": books.same_content(probe, since_ms=now_ms - 600_000),
     }
 
@@ -140,7 +155,7 @@ class Life:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    policy=st.sampled_from([REFUND_POLICY, LONG_MEMORY]),
+    policy=st.sampled_from([REFUND_POLICY, LONG_MEMORY, WATCHING]),
     steps=st.lists(st.tuples(st.sampled_from(STEPS), st.booleans()), max_size=25),
 )
 async def test_followed_memory_equals_what_a_restart_reads(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mcp_wallet.core.compile import compile_policy
-from mcp_wallet.core.decision import Counters, Decision, Facts, WindowUse
+from mcp_wallet.core.decision import Anomaly, Counters, Decision, Facts, WindowUse
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.intent import PaymentIntent
 from mcp_wallet.core.matching import Payment
@@ -35,6 +35,7 @@ GATE_1 = frozenset(
         "RECIPIENT_LOOKALIKE",
         "OPERATION_NOT_ALLOWED",
         "CATEGORY_NOT_ALLOWED",
+        "OUTSIDE_HOURS",
         "NOT_YET_ACTIVE",
         "EXPIRED",
         "PER_TX_LIMIT_EXCEEDED",
@@ -45,6 +46,10 @@ GATE_1 = frozenset(
         "COOLDOWN",
         "NEW_RECIPIENT_HOLD",
         "APPROVAL_REQUIRED",
+        "ANOMALY_AMOUNT",
+        "ANOMALY_NEW_RECIPIENT",
+        "ANOMALY_VELOCITY",
+        "ANOMALY_PROBING",
         "TOO_MANY_PENDING",
         "DUPLICATE_REFERENCE",
         "DUPLICATE_SUSPECTED",
@@ -95,6 +100,7 @@ def counters_of(given, compiled, intent: PaymentIntent) -> Counters:
         for limit in compiled.limits_for(payment)
     )
     fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given["counters"].items()}
+    fields["anomalies"] = tuple(Anomaly(ReasonCode(code), *numbers) for code, *numbers in fields.get("anomalies", ()))
     return Counters(uses=uses, **fields)
 
 

@@ -147,6 +147,8 @@ BAD = {
     ),
     "a time without a zone": (HEAD + "validity: {notBefore: '2027-01-01T00:00:00'}\n", "a time is written as"),
     "an unknown zone": (HEAD + "timezone: Mars/Olympus\n", "`Mars/Olympus` is not an IANA time zone"),
+    "an unknown test": (HEAD + "anomaly: {probng: deny}\n", "p.yaml:5:11: there is no field `probng`: did you mean"),
+    "an unknown action": (HEAD + "anomaly: {probing: stop}\n", "p.yaml:5:20: this must be `alert`, `requireApproval`"),
     "an alias": (HEAD.replace("any", "&x [alice]") + "lists: {l: *x}\n", "anchors and aliases are not read here"),
     "a tag": (HEAD + "cooldown: !!python/name:os.system 5s\n", "is not read here"),
     "a list instead of an object": ("- a\n", "p.yaml:1:1: a policy is an object"),
@@ -236,6 +238,7 @@ def test_one_symbol_with_different_decimals_is_not_added_up():
         rules('{id: n, effect: deny, match: {hours: {days: [fri], start: "22:00", end: "06:00"}}}'),
         rules("{id: n, effect: deny, match: {hours: {days: [sat, sun], timezone: Europe/London}}}"),
         limits("{id: l, maxCount: 1, window: {lifetime: true}}"),
+        HEAD + "anomaly: {amount: alert, newRecipient: requireApproval, velocity: deny, probing: freeze}\n",
         limits(
             "{id: r, maxCount: 9, window: {rolling: 24h}}",
             "{id: c, maxCount: 8, window: {calendar: day, timezone: Asia/Tokyo}}",
