@@ -73,8 +73,12 @@ def _second(seconds: int) -> str:
 
 def parse_rfc3339_ms(text: str) -> int:
     """Return Unix milliseconds of a timestamp that `rfc3339` wrote."""
-    moment = datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
-    return int(moment.timestamp()) * 1000 + int(text[20:23])
+    return _seconds(text[:19]) * 1000 + int(text[20:23])
+
+
+@lru_cache(maxsize=256)
+def _seconds(text: str) -> int:
+    return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp())
 
 
 def envelope(

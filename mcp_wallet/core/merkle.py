@@ -75,6 +75,10 @@ class Frontier:
         self._nodes.append(node)
         return stored
 
+    def copy(self) -> "Frontier":
+        """Return the tree as it is, which does not grow with this one."""
+        return Frontier(self.size, list(self._nodes))
+
     def root(self) -> bytes:
         """Return the root of the tree as it is; `EMPTY_ROOT` of the empty one."""
         return _fold(self._nodes)

@@ -5,16 +5,19 @@
 
 import os
 
+import rlp
+from eth_hash.auto import keccak
+
 from mcp_wallet import __version__
 from mcp_wallet.adapters.clock import wall_clock
 from mcp_wallet.contract.desk import Desk
 from mcp_wallet.contract.tools import parse_toolsets
 from mcp_wallet.control.environment import read_environment
 from mcp_wallet.core.decision import Facts
-from mcp_wallet.core.identifiers import Address, ChainId
+from mcp_wallet.core.identifiers import ZERO_ADDRESS, Address, ChainId
 from mcp_wallet.core.intent import PaymentDraft
 from mcp_wallet.core.settlement_gate import TRANSFER_TOPIC, Log, Receipt
-from mcp_wallet.core.transaction import decode_signed, decode_transfer
+from mcp_wallet.core.transaction import decode_transfer
 from mcp_wallet.doors.mcp.server import build_server
 from mcp_wallet.doors.mcp.stdio import run_stdio
 from mcp_wallet.payments.wallet import Wallet
@@ -27,9 +30,11 @@ class InstantChain:
 
     def __init__(self) -> None:
         self._receipts: dict[str, Receipt] = {}
+        self._sender = ZERO_ADDRESS
 
     async def facts(self, draft: PaymentDraft, *, fee_cap_wei: int) -> Facts:
         """Return facts that refuse nothing."""
+        self._sender = draft.sender
         return Facts(
             source="stub",
             block_time_ms=wall_clock(),
@@ -44,21 +49,20 @@ class InstantChain:
         )
 
     async def send(self, raw: bytes) -> Sent:
-        """Mine the transaction."""
-        signed = decode_signed(raw)
-        to, units = decode_transfer(signed.unsigned.data)
-        topics = (TRANSFER_TOPIC, _word(signed.sender), _word(to))
-        log = Log(address=Address(signed.unsigned.to), topics=topics, data=f"0x{units:064x}")
-        self._receipts[signed.hash] = Receipt(
-            transaction_hash=signed.hash,
+        """Mine the transaction, reading no more of it than a receipt says: a chain's work is not the wallet's."""
+        fields = rlp.decode(raw[1:])
+        asset, (to, units) = Address("0x" + fields[5].hex()), decode_transfer(fields[7])
+        transaction_hash, topics = "0x" + keccak(raw).hex(), (TRANSFER_TOPIC, _word(self._sender), _word(to))
+        self._receipts[transaction_hash] = Receipt(
+            transaction_hash=transaction_hash,
             status=1,
             block_number=len(self._receipts) + 1,
             block_hash="0x" + "b1" * 32,
-            sender=signed.sender,
-            to=signed.unsigned.to,
+            sender=self._sender,
+            to=asset,
             gas_used=50_000,
             effective_gas_price_wei=10**9,
-            logs=(log,),
+            logs=(Log(address=asset, topics=topics, data=f"0x{units:064x}"),),
         )
         return Sent.ACCEPTED
 

@@ -190,7 +190,7 @@ class Execution:
     # -- parts -----------------------------------------------------------------------------------------------
 
     def _row(self, payment_id: str) -> PaymentRow:
-        row = find_row(self.raw, self.names, payment_id)
+        row = find_row(self.raw, self.names, payment_id, self.state.decided)
         if row is None:
             message = f"no payment {payment_id}"
             raise InvariantBroken(message)

@@ -162,6 +162,7 @@ class Gate:
             remaining_units=_least_units(decision, policy, question.payment),
         )
         self.state.unlisted.add(record, expires_at_ms)
+        self.state.remember(record, decision.facts.account_nonce)
         return Denied(record=record) if approval is None else Approved(record=record, approval=approval)
 
     def now_ms(self) -> tuple[int, int]:
@@ -211,7 +212,7 @@ class Gate:
 
     def _replayed(self, guards: GuardState) -> Replayed:
         self.state.list_payments(self.raw)
-        row = find_row(self.raw, self.names, guards.verdict.replay)
+        row = find_row(self.raw, self.names, guards.verdict.replay, self.state.decided)
         if row is None:
             raise InvariantBroken("a guard named a payment that is not there")
         return Replayed(record=row.record)

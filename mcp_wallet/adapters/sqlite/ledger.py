@@ -232,7 +232,7 @@ class SqliteLedger:
     async def settled_head(self) -> Head:
         """See `ports.Ledger`."""
         found = self._state.settled
-        return await self.head() if found is None else Head(size=found[0], root=found[1])
+        return await self.head() if found is None else Head(size=found.size, root=found.root())
 
     async def root_at(self, size: int) -> bytes:
         """Return the root of the first `size` events from the stored subtree hashes; `ProofInvalid` at a hole."""

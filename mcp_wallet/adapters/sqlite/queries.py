@@ -34,7 +34,7 @@ class Queries:
     def payment(self, *, agent_id: str, payment_id: str, reference: str, idempotency_key: str) -> PaymentRecord | None:
         """Return the agent's newest payment with the one key that is given; an empty agent id asks for all agents'."""
         if payment_id:
-            found = find_row(self.raw, self.names, payment_id)
+            found = find_row(self.raw, self.names, payment_id, self.state.decided)
             return found.record if found and agent_id in ("", found.record.intent.agent_id) else None
         column, value = ("reference", reference) if reference else ("idempotency_key", idempotency_key)
         row = self.raw.execute(

@@ -5,7 +5,7 @@ sequence is the row's id, and is read from there.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
@@ -30,12 +30,13 @@ _MARKS: Final = ", ".join("?" * len(_INSERTED.split(",")))
 INSERT: Final = f"INSERT INTO payment ({_INSERTED}) VALUES ({_MARKS})"  # noqa: S608  our own column names
 """Takes what `row_of` returns."""
 _READ: Final = (
-    "state, expires_at_ms, purpose, gas_limit, max_fee_wei, priority_fee_wei, fee_cap_wei, nonce, unsigned, signed, "
-    "transaction_hash, block_number, ended_by, body"
+    "id, state, expires_at_ms, purpose, gas_limit, max_fee_wei, priority_fee_wei, fee_cap_wei, nonce, unsigned, "
+    "signed, transaction_hash, block_number, ended_by"
 )
-SELECT: Final = f"SELECT {_READ} FROM payment JOIN event ON sequence = id"  # noqa: S608  as above
+SELECT: Final = f"SELECT {_READ}, body FROM payment JOIN event ON sequence = id"  # noqa: S608  as above
 SELECT_OPEN: Final = f"{SELECT} WHERE id IN (SELECT id FROM open_payment)"  # noqa: S608  as above
 _BY_ID: Final = f"{SELECT} WHERE id = ?"
+_CHANGES_BY_ID: Final = f"SELECT {_READ} FROM payment WHERE id = ?"  # noqa: S608  as above
 _NO_APPROVAL: Final = (None,) * 5
 COUNTED: Final = "agent_id, operation, chain, asset, recipient, category, amount, decided_at_ms"
 """The columns of `counted`."""
@@ -53,11 +54,19 @@ class PaymentRow(NamedTuple):
     account_nonce: int | None
 
 
-def find_row(raw: Raw, names: KeyedNames, payment_id: str) -> PaymentRow | None:
+Decided: TypeAlias = dict[int, PaymentRow]
+"""Payments as they were decided, by sequence: what need not be read from an event again, for an event never changes."""
+
+
+def find_row(raw: Raw, names: KeyedNames, payment_id: str, decided: Decided) -> PaymentRow | None:
     """Return the row of a payment id, which is compared whole; None when the ledger gave no such id."""
-    row = raw.execute(_BY_ID, (names.row_of(payment_id),)).fetchone()
-    found = None if row is None else read_row(row)
-    return None if found is None or found.record.payment_id != payment_id else found
+    row_id = names.row_of(payment_id)
+    known = decided.get(row_id)
+    row = raw.execute(_BY_ID if known is None else _CHANGES_BY_ID, (row_id,)).fetchone()
+    if row is None:
+        return None
+    found = read_row(row) if known is None else _changed(known, row)
+    return None if found.record.payment_id != payment_id else found
 
 
 def first_state(outcome: Outcome) -> State:
@@ -106,12 +115,17 @@ def update_row(raw: Raw, record: PaymentRecord, state: State, *, freed: bool, ch
 
 def read_row(row: tuple[Any, ...]) -> PaymentRow:
     """Return the values of a row of `SELECT`: what its event decided, and what has changed since."""
+    event = orjson.loads(row[-1])
+    record, _ = decided_record(event)
+    account_nonce = event["facts"].get("accountNonce")
+    return _changed(PaymentRow(record, None if account_nonce is None else int(account_nonce)), row[:-1])
+
+
+def _changed(decided: PaymentRow, row: tuple[Any, ...]) -> PaymentRow:
     named = dict(zip(_READ.split(", "), row, strict=True))
-    event = orjson.loads(named["body"])
-    decided, _ = decided_record(event)
-    record = decided._replace(
+    record = decided.record._replace(
         state=State(named["state"]),
-        approval=None if named["purpose"] is None else _read_approval(named, decided),
+        approval=None if named["purpose"] is None else _read_approval(named, decided.record),
         nonce=named["nonce"],
         unsigned=named["unsigned"] or b"",
         signed=named["signed"] or b"",
@@ -119,8 +133,7 @@ def read_row(row: tuple[Any, ...]) -> PaymentRow:
         block_number=named["block_number"],
         ended_by=named["ended_by"] or "",
     )
-    account_nonce = event["facts"].get("accountNonce")
-    return PaymentRow(record=record, account_nonce=None if account_nonce is None else int(account_nonce))
+    return PaymentRow(record, decided.account_nonce)
 
 
 def decided_record(event: Mapping[str, Any]) -> tuple[PaymentRecord, int]:

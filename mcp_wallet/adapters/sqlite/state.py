@@ -11,7 +11,7 @@ import orjson
 
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.policy_lists import PolicyLists
-from mcp_wallet.adapters.sqlite.rows import COUNTED, counted
+from mcp_wallet.adapters.sqlite.rows import COUNTED, Decided, PaymentRow, counted
 from mcp_wallet.adapters.sqlite.unlisted import LIST_AFTER, Unlisted
 from mcp_wallet.adapters.sqlite.unwritten import Unwritten
 from mcp_wallet.contract.events import parse_rfc3339_ms
@@ -25,11 +25,12 @@ from mcp_wallet.core.identifiers import ChainId
 from mcp_wallet.core.lifecycle import State
 from mcp_wallet.core.merkle import Frontier
 from mcp_wallet.core.settings import Settings, settings_of
-from mcp_wallet.ports import AgentRow
+from mcp_wallet.ports import AgentRow, PaymentRecord
 
 _CONTROL: Final = frozenset(
     {"config_applied", "policy_activated", "agent_created", "agent_bound", "credential_issued", "operator_created"}
 )
+_DECIDED_MAX: Final = 1024
 _DECISION: Final = "policy_decision"
 _COUNTING: Final = f"SELECT id, payment_id, state, nonce, gas_limit, max_fee_wei, {COUNTED} FROM payment"  # noqa: S608  as below
 _NOT_LISTED: Final = (
@@ -64,24 +65,32 @@ class LedgerState:
         self.writes = 0
         self.unwritten = Unwritten()
         self.unlisted = Unlisted()
+        self.decided: Decided = {}
         self._may_write = False
         self.frontier = Frontier.empty()
         self.books = Books()
         self.control = Control()
         self.horizon_ms = 0
         self.watching = False
-        self.settled: tuple[int, bytes] | None = None
-        """Size and root of the newest transaction that this process finished or saw; read from any thread."""
+        self.settled: Frontier | None = None
+        """The tree of the newest transaction that this process finished or saw; never changed, read from any thread."""
 
     def settle(self) -> None:
         """Note the head: memory holds exactly what is committed."""
-        if self.settled is None or self.settled[0] != self.frontier.size:
-            self.settled = (self.frontier.size, self.frontier.root())
+        if self.settled is None or self.settled.size != self.frontier.size:
+            self.settled = self.frontier.copy()
 
     def forget(self) -> None:
         """Distrust everything: the next `refresh` reads again."""
         self.known = False
+        self.decided.clear()
         self.unwritten.forget()
+
+    def remember(self, record: PaymentRecord, account_nonce: int | None) -> None:
+        """Keep a payment as this process decided it: whoever asked will soon want it paid."""
+        if len(self.decided) >= _DECIDED_MAX:
+            self.decided.clear()
+        self.decided[record.decision_sequence] = PaymentRow(record, account_nonce)
 
     @property
     def next_sequence(self) -> int:
