@@ -8,6 +8,7 @@ from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.errors import OwnerError
 from mcp_wallet.core.payees import AddressBook
 from mcp_wallet.core.policy import Policy, load_policy
+from mcp_wallet.core.policy_warnings import policy_warnings
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.registry import Registry
 from mcp_wallet.core.resolve import resolve_policy
@@ -21,6 +22,11 @@ class PolicyFile:
 
     policy: Policy
     document: dict[str, Json]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its author hardly means, as `file:line:column: sentence`."""
+        return policy_warnings(self.policy, self.document)
 
 
 def load_policy_file(path: Path, *, registry: Registry, book: AddressBook) -> PolicyFile:

@@ -22,7 +22,7 @@ from mcp_wallet.core.policy_checks import (
 )
 from mcp_wallet.core.policy_language import FullPolicy, LimitPart, Policy, Rule, ShortPolicy, Validity, policy_schema
 from mcp_wallet.core.policy_problems import shape_problems
-from mcp_wallet.core.policy_source import Data, FieldPath, Problem, Source, invalid, parse_source
+from mcp_wallet.core.policy_source import Data, FieldPath, Problem, invalid, parse_source
 from mcp_wallet.core.registry import Registry
 
 __all__ = ["Policy", "load_policy", "policy_schema"]
@@ -79,7 +79,7 @@ def load_policy(text: str, *, name: str, registry: Registry, book: AddressBook) 
     problems += [source.problem(path, sentence) for path, sentence in findings]
     if problems or body is None:
         raise invalid(name, problems)
-    return Policy(policy_id=_policy_id(body, name), body=body, warnings=tuple(_warnings(source, body)))
+    return Policy(policy_id=_policy_id(body, name), body=body, source=source)
 
 
 def _nulls(value: Data, path: FieldPath) -> Iterator[FieldPath]:
@@ -160,12 +160,3 @@ def _policy_id(body: FullPolicy | ShortPolicy, name: str) -> str:
         return body.id
     stem = name.rpartition("/")[2].partition(".")[0]
     return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in stem).strip("-_") or "policy"
-
-
-def _warnings(source: Source, body: FullPolicy | ShortPolicy) -> Iterator[str]:
-    if isinstance(body, ShortPolicy):
-        return
-    for index, rule in enumerate(body.rules):
-        if rule.effect == "allow" and rule.match.recipients == "any":
-            line, column = source.locate(("rules", index, "match", "recipients"), False)  # noqa: FBT003  not the key
-            yield f"{source.name}:{line}:{column}: `{rule.id}` can pay anyone: any address that the agent names"

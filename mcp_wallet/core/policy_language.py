@@ -5,7 +5,7 @@ limits nest, is `policy_checks`' part; what the words mean in addresses, ids and
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
 
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from pydantic.alias_generators import to_camel
 
 from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.policy_source import Source
 from mcp_wallet.core.wall_clock import CLOCK, minute_of
 
 COUNT_MAX: Final = 1_000_000_000
@@ -279,12 +280,12 @@ class Policy:
 
     Args:
         policy_id: The full form's `id`; the short form is called after its file.
-        warnings: What `policy validate` should point out, as `file:line:column: sentence`.
+        source: The file as it was read, which knows where everything stands.
     """
 
     policy_id: str
     body: FullPolicy | ShortPolicy
-    warnings: tuple[str, ...] = ()
+    source: Source = field(repr=False, compare=False)
 
 
 def policy_schema() -> Json:

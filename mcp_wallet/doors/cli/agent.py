@@ -40,7 +40,7 @@ def add(
                 actor=session.actor,
                 now_ms=home.clock(),
             )
-            return Answer(document=_new_document(made), lines=[*_new_lines(made), *loaded.policy.warnings])
+            return Answer(document=_new_document(made), lines=[*_new_lines(made), *loaded.warnings])
 
     finish(command, as_json=as_json)
 

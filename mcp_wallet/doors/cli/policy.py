@@ -133,7 +133,7 @@ def _validated(path: Path, registry: Registry, book: AddressBook) -> dict[str, J
         "ok": True,
         "policyId": loaded.policy.policy_id,
         "policyHash": policy_hash(loaded.document),
-        "warnings": list(loaded.policy.warnings),
+        "warnings": list(loaded.warnings),
         "problems": [],
     }
 
