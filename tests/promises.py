@@ -39,6 +39,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
     Promise("tightening-never-opens", "A stricter policy never lets more through.", "docs/threat-model.md"),
     Promise("fail-closed", "What cannot be evaluated is denied.", "docs/threat-model.md"),
     Promise("second-gate", "A second gate, written independently, decides the same.", "docs/adr/0002"),
+    Promise("pages-follow-code", "A generated page says what the code says, or `make check` fails.", "CONTRIBUTING"),
     Promise("kill-switch", "No payment that begins after `kill` returned proceeds, in any process.", "README"),
 )
 

@@ -57,6 +57,7 @@ def test_the_quickstart_goes_from_nothing_to_a_verified_trail(reader):
     told = ("This call repeats an earlier payment and paid nothing", "PER_TX_LIMIT_EXCEEDED", "RECIPIENT_NOT_ALLOWED")
     assert [word for word in told if word not in tries] == []
     assert tries.count("pending_approval") >= 1
+    assert " ".join(operates.splitlines()[0].split()) in " ".join((ROOT / "README.md").read_text("utf-8").split())
     assert "agent-day" in operates
     assert "FROZEN" in stops
     assert "events are whole and in order" in audits

@@ -10,7 +10,7 @@ from typing import Final
 from mcp_wallet.contract.reason_guide import GUIDES
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.doors.docs.markdown import page, table
-from mcp_wallet.doors.docs.sentences import sentences_in
+from mcp_wallet.doors.docs.sentences import USAGE, sentences_in
 
 SILENT: Final = ("mcp_wallet/core/reasons.py", "mcp_wallet/contract/reason_guide.py", "mcp_wallet/payments/messages.py")
 """Sources that name codes without giving them."""
@@ -18,6 +18,8 @@ PLACES: Final = tuple(f"{folder}/**/test_*.py" for folder in ("unit", "faults", 
 """Where to look for a test first: the nearer to the rule, the better it explains the code."""
 SECOND_GATE: Final = "model/naive_gate.py"
 """Last: the gate that was written twice, compared on generated payments."""
+
+USAGE_CURE: Final = "The command line is wrong (exit code 2): `--help` after any command shows what it takes."
 
 OPENING: Final = """\
 # Reason codes
@@ -44,14 +46,19 @@ def codes_page(root: Path) -> str:
 def error_list(root: Path) -> str:
     """Return for each code what the product says with it, what it means, and the cure."""
     said = sentences_in(root / "mcp_wallet")
-    return "\n\n".join(part for code in ReasonCode if code in said for part in _entry(code, said[code]))
+    parts = [part for code in ReasonCode if code in said for part in _entry(code, said[code])]
+    return "\n\n".join([*parts, "### Usage", USAGE_CURE, _bullets(said.get(USAGE, []))])
 
 
 def _entry(code: ReasonCode, sentences: list[str]) -> Iterator[str]:
     guide = GUIDES[code]
     yield f"### {code}"
     yield f"{guide.meaning} Who can put it right: {guide.who}. {guide.cure}"
-    yield "\n".join(f"- {sentence}" for sentence in sentences)
+    yield _bullets(sentences)
+
+
+def _bullets(sentences: list[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def shown_by(root: Path) -> Mapping[ReasonCode, str]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 ERRORS: Final = frozenset({"CallerError", "OwnerError", "OutsideError"})
+USAGE: Final = "usage"
+"""Stands for the code of a command line that cannot be understood."""
 WORDS_MIN: Final = 4
 HOLE: Final = "…"
 
@@ -32,7 +34,9 @@ def _said(tree: ast.Module) -> Iterator[tuple[str, str]]:
     makers = dict(_makers(tree))
     for scope, call in _calls(tree):
         name = _name(call.func)
-        if name in ERRORS and len(call.args) > 1:
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "BadParameter" and call.args:
+            code, sentence = USAGE, call.args[0]
+        elif name in ERRORS and len(call.args) > 1:
             code, sentence = _code(call.args[0]), call.args[1]
         elif name in makers and call.args:
             code, sentence = makers[name][0], call.args[min(makers[name][1], len(call.args) - 1)]

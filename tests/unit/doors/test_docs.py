@@ -17,6 +17,7 @@ from mcp_wallet.doors.docs.__main__ import main
 from mcp_wallet.doors.docs.codes_page import shown_by
 from mcp_wallet.doors.docs.markdown import put_between, table
 from mcp_wallet.doors.docs.pages import pages_of, stale_pages, write_pages
+from tests.promises import promise
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,6 +39,7 @@ def test_fresh_pages_are_not_stale(checkout):
     assert stale(checkout) == []
 
 
+@promise("pages-follow-code")
 def test_a_changed_tool_text_makes_its_pages_stale(checkout, monkeypatch):
     first = dataclasses.replace(TOOLS[0], description="Pay, perhaps. " + TOOLS[0].description)
     monkeypatch.setattr(generator, "TOOLS", (first, *TOOLS[1:]))
@@ -51,6 +53,7 @@ def test_a_changed_argument_makes_its_pages_stale(checkout, monkeypatch):
     assert stale(checkout) == ["docs/schemas/tools.json", "docs/tools.md"]
 
 
+@promise("pages-follow-code")
 def test_a_new_option_makes_the_command_line_stale(checkout, monkeypatch):
     def stray(*, loudly: bool = False) -> None:
         """Do something new."""
@@ -60,12 +63,14 @@ def test_a_new_option_makes_the_command_line_stale(checkout, monkeypatch):
     assert stale(checkout) == ["docs/cli.md"]
 
 
+@promise("pages-follow-code")
 def test_a_changed_cure_makes_the_codes_stale(checkout, monkeypatch):
     changed = GUIDES[ReasonCode.FROZEN]._replace(cure="Nothing.")
     monkeypatch.setitem(GUIDES, ReasonCode.FROZEN, changed)
     assert stale(checkout) == ["docs/reason-codes.md"]
 
 
+@promise("pages-follow-code")
 def test_a_changed_policy_schema_makes_its_page_stale(checkout, monkeypatch):
     monkeypatch.setattr(generator, "policy_schema", lambda: {"type": "string"})
     assert stale(checkout) == ["docs/schemas/policy.json"]
@@ -76,6 +81,7 @@ def test_a_changed_resistance_table_makes_both_its_pages_stale(checkout, monkeyp
     assert stale(checkout) == ["README.md", "docs/threat-model.md"]
 
 
+@promise("pages-follow-code")
 def test_the_check_names_the_stale_page_and_fails(checkout, monkeypatch, capsys):
     monkeypatch.chdir(checkout)
     monkeypatch.setattr("mcp_wallet.doors.docs.__main__.pages_of", lambda _: pages_of(ROOT))
