@@ -40,6 +40,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
     Promise("fail-closed", "What cannot be evaluated is denied.", "docs/threat-model.md"),
     Promise("second-gate", "A second gate, written independently, decides the same.", "docs/adr/0002"),
     Promise("pages-follow-code", "A generated page says what the code says, or `make check` fails.", "CONTRIBUTING"),
+    Promise("diff-is-exact", "No payment contradicts what a diff says of two policies.", "docs/adr/0016"),
     Promise("kill-switch", "No payment that begins after `kill` returned proceeds, in any process.", "README"),
 )
 

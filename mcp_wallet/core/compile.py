@@ -115,6 +115,10 @@ class CompiledPolicy:
         """Return whether an allow rule names this recipient."""
         return any(address in recipients for recipients in self._listed)
 
+    def payees(self) -> AbstractSet[Address]:
+        """Return the addresses of the address book."""
+        return self._added.keys()
+
     def known_since(self, address: Address) -> int | None:
         """Return when the recipient became known: a payee when it was added, an address of an allow list always (0).
 
