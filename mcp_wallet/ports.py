@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from mcp_wallet.core.approval import Approval
-from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import Decision, Facts, Outcome, Reason
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
@@ -100,7 +99,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRow:
-    """An agent with its binding and credential, without the secret."""
+    """An agent with its binding and newest credential, without the secret; `owner` is whoever asked for it."""
 
     agent_id: str
     policy_id: str
@@ -110,6 +109,28 @@ class AgentRow:
     created_at_ms: int
     expires_at_ms: int | None
     disabled: bool
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentKey:
+    """One key of an agent, without the secret."""
+
+    key_id: str
+    issued_at_ms: int
+    expires_at_ms: int | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyVersion:
+    """One numbered version of a policy, and when it came into force (several times after rollbacks)."""
+
+    policy_id: str
+    version: int
+    hash: str
+    active: bool
+    activated_at_ms: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,48 +233,6 @@ class Ledger(Protocol):
 
     async def close(self) -> None:
         """Finish what was accepted and release the database."""
-
-
-class ControlLedger(Protocol):
-    """The operator plane's verbs: each one ledger transaction with its event, durable on return."""
-
-    async def settings(self) -> Settings | None:
-        """Return the active settings; None in a home that was never initialised."""
-
-    async def apply_settings(
-        self, settings: Settings, *, actor: Actor, events: Sequence[tuple[str, Json]] = ()
-    ) -> None:
-        """Make this the active version (`config_applied`), with further events such as `payee_added` beside it."""
-
-    async def add_operator(self, *, name: str, role: str, token_id: str, token_hash: str, actor: Actor) -> None:
-        """Create an operator (`operator_created`)."""
-
-    async def operator(self, token: str) -> Actor:
-        """Return who holds the operator token; `CallerError(CREDENTIAL_INVALID)` (recorded as failed login)."""
-
-    async def activate_policy(self, policy_id: str, document: Json, *, actor: Actor) -> str:
-        """Store the next version of a resolved policy and activate it; return its hash. Same hash: nothing happens."""
-
-    async def active_policies(self) -> dict[str, tuple[str, str, Json]]:
-        """Return policy id -> (version, hash, resolved document) of the active versions."""
-
-    async def add_agent(self, row: AgentRow, *, secret_hash: str, actor: Actor) -> None:
-        """Create an agent, bind it and issue its credential; `OwnerError(POLICY_INVALID)` when the name is taken."""
-
-    async def agents(self) -> list[AgentRow]:
-        """Return all agents."""
-
-    async def freeze(self, kind: str, value: str, *, reason: str, actor: Actor) -> None:
-        """Engage the kill switch: kind is `all agent asset chain recipient`. No decision or claim after the commit."""
-
-    async def unfreeze(self, kind: str, value: str, *, reason: str, actor: Actor) -> bool:
-        """Release it; False when nothing was frozen so."""
-
-    async def freezes(self) -> list[tuple[str, str, str]]:
-        """Return what is frozen: kind, value, reason."""
-
-    async def record(self, event_type: str, payload: Mapping[str, Json], *, actor: Actor) -> int:
-        """Append an event that changes no table (`audit_accessed`, `service_started`, …); return its sequence."""
 
 
 class Sent(StrEnum):

@@ -41,6 +41,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
     Promise("second-gate", "A second gate, written independently, decides the same.", "docs/adr/0002"),
     Promise("pages-follow-code", "A generated page says what the code says, or `make check` fails.", "CONTRIBUTING"),
     Promise("diff-is-exact", "No payment contradicts what a diff says of two policies.", "docs/adr/0016"),
+    Promise("four-eyes", "Unless the home is solo, nobody loosens anything alone.", "docs/threat-model.md"),
     Promise("kill-switch", "No payment that begins after `kill` returned proceeds, in any process.", "README"),
 )
 

@@ -18,14 +18,18 @@ from typing import Final, Protocol
 
 from mcp_wallet.control.environment import ProcessEnvironment
 from mcp_wallet.control.home import HomePaths, paths_of
-from mcp_wallet.core.credentials import SECRET_BYTES, credential_hash, format_operator_token
+from mcp_wallet.control.operators import check_operator_name, new_token
+from mcp_wallet.control_ports import ControlLedger
+from mcp_wallet.core.credentials import SECRET_BYTES
 from mcp_wallet.core.errors import OutsideError, OwnerError
+from mcp_wallet.core.four_eyes import Person
 from mcp_wallet.core.identifiers import Address
 from mcp_wallet.core.payees import Payee
 from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.roles import ALL_ROLES, Role, Verb, may
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.settings_source import parse_settings
-from mcp_wallet.ports import Actor, ControlLedger, Head
+from mcp_wallet.ports import Actor, Head
 
 OWNER: Final = "owner"
 INIT: Final = Actor(kind="system", name="init")
@@ -51,6 +55,8 @@ class HomeOptions:
         org_id: The organisation's name; a random one when empty.
         environment: Part of every agent key: `production`, `staging`, ….
         chains: By short name.
+        founders: The people of the first hour and their roles; a home that is not solo needs two of them, one who
+            proposes and another who approves.
         limits: Counts of `[limits]` that differ from the defaults, by their keys.
         secret: 32 bytes to import as the wallet's key; a fresh key when None.
         scrypt_n: Cost of the keystore, a power of two; smaller ones are for development.
@@ -60,6 +66,7 @@ class HomeOptions:
     org_id: str = ""
     environment: str = "production"
     solo: bool = True
+    founders: Mapping[str, frozenset[Role]] = field(default_factory=lambda: {OWNER: ALL_ROLES})
     plaintext: bool = False
     chains: Mapping[str, ChainOptions] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
@@ -71,7 +78,7 @@ class HomeOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatedHome:
-    """A home that stands. The token is nowhere else: it is shown once.
+    """A home that stands. The tokens are nowhere else: they are shown once.
 
     Args:
         verifier_key: The C2SP key by which anyone checks the home's log; to be published elsewhere.
@@ -80,9 +87,14 @@ class CreatedHome:
     home: Path
     paths: HomePaths
     settings: Settings
-    operator_token: str = field(repr=False)
+    operator_tokens: Mapping[str, str] = field(repr=False)
     address: Address
     verifier_key: str
+
+    @property
+    def operator_token(self) -> str:
+        """The first founder's token."""
+        return next(iter(self.operator_tokens.values()))
 
 
 class NewLedger(ControlLedger, Protocol):
@@ -114,15 +126,13 @@ class HomeParts(Protocol):
 
 
 async def create_home(options: HomeOptions, parts: HomeParts) -> CreatedHome:
-    """Return a new home: settings, keys, keystore, ledger, the operator `owner`, and the first checkpoint.
+    """Return a new home: settings, keys, keystore, ledger, its founders, and the first checkpoint.
 
     Raises:
         OwnerError: `CONFIG_UNAPPROVED` when something stands there already, or the options are no settings.
         OutsideError: `DISK_FULL | LEDGER_UNAVAILABLE` when it cannot be written; nothing stands then.
     """
-    if not options.solo:
-        sentence = "Homes of several people need operators that this version cannot add yet: make it solo."
-        raise OwnerError(ReasonCode.CONFIG_UNAPPROVED, sentence)
+    _check_founders(options)
     org_id = options.org_id or "org_" + _random_name(10)
     log_id = "log_" + _random_name(5)
     text = settings_text(options, org_id=org_id, log_id=log_id)
@@ -139,7 +149,7 @@ async def create_home(options: HomeOptions, parts: HomeParts) -> CreatedHome:
             beside.ledger, database_key=made.database, home_key=made.home, sender=address
         )
         try:
-            token = await _begin(ledger, settings, made.home)
+            tokens = await _begin(ledger, settings, options.founders, made.home)
             head = await ledger.head()
         finally:
             await ledger.close()
@@ -148,7 +158,7 @@ async def create_home(options: HomeOptions, parts: HomeParts) -> CreatedHome:
         home=paths.home,
         paths=paths,
         settings=settings,
-        operator_token=token,
+        operator_tokens=tokens,
         address=address,
         verifier_key=parts.verifier_key(made.log, settings.origin),
     )
@@ -215,16 +225,33 @@ def _given_key(text: str) -> bytes | None:
     return key
 
 
-async def _begin(ledger: NewLedger, settings: Settings, home_key: bytes) -> str:
-    """Apply the settings, create the owner, and return the owner's token."""
+def _check_founders(options: HomeOptions) -> None:
+    """Refuse people who could not run the home."""
+    for name in options.founders:
+        check_operator_name(name)
+    people = options.founders.items()
+    proposers = [name for name, roles in people if may(roles, Verb.PROPOSE)]
+    seconds = [name for name, roles in people if may(roles, Verb.APPROVE)]
+    pairs = [(one, other) for one in proposers for other in seconds if options.solo or one != other]
+    if not pairs or not any(may(roles, Verb.GOVERN) for _, roles in people):
+        sentence = (
+            "Somebody must be admin, somebody operator and, unless the home is solo, another person approver: "
+            "name them, or make the home solo."
+        )
+        raise OwnerError(ReasonCode.SECOND_PERSON_REQUIRED, sentence)
+
+
+async def _begin(
+    ledger: NewLedger, settings: Settings, founders: Mapping[str, frozenset[Role]], home_key: bytes
+) -> dict[str, str]:
+    """Apply the settings, create the founders, and return their tokens."""
     added = [("payee_added", {"name": p.name, "address": p.address}) for p in settings.book.payees]
     await ledger.apply_settings(settings, actor=INIT, events=added)
-    token_id = _random_name(5)
-    token = format_operator_token(token_id, secrets.token_bytes(SECRET_BYTES))
-    await ledger.add_operator(
-        name=OWNER, role="admin", token_id=token_id, token_hash=credential_hash(home_key, token), actor=INIT
-    )
-    return token
+    tokens = {name: new_token(home_key) for name in founders}
+    for name, roles in founders.items():
+        person = Person(name=name, roles=roles, token_id=tokens[name].token_id, since_ms=0, is_founder=True)
+        await ledger.add_operator(person, token_hash=tokens[name].hash, actor=INIT)
+    return {name: token.text for name, token in tokens.items()}
 
 
 def _refuse_existing(paths: HomePaths) -> None:

@@ -1,15 +1,17 @@
 """The kill switch: what may be frozen, by its name as people say it, and released again."""
 
 from dataclasses import dataclass
-from typing import Final
 
+from mcp_wallet.contract.changes import Change, ChangeKind, NewChange
+from mcp_wallet.control.justification import required_reason
+from mcp_wallet.control_ports import ControlLedger
+from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.diff import Classification
 from mcp_wallet.core.errors import CallerError
 from mcp_wallet.core.identifiers import is_payee_name, parse_address
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.settings import Settings
-from mcp_wallet.ports import Actor, ControlLedger
-
-REASON_CHARACTERS_MAX: Final = 500
+from mcp_wallet.ports import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,28 @@ def targets_of(
 
 async def kill(ledger: ControlLedger, targets: list[Target], *, reason: str, actor: Actor) -> None:
     """Freeze the targets: no decision and no hand-over to the signer that begins after this returned proceeds."""
-    words = _reason(reason)
+    words = required_reason(reason)
     for target in targets:
         await ledger.freeze(target.kind, target.value, reason=words, actor=actor)
 
 
-async def unkill(ledger: ControlLedger, targets: list[Target], *, reason: str, actor: Actor) -> list[Target]:
-    """Release the targets and return those that were frozen."""
-    words = _reason(reason)
-    return [t for t in targets if await ledger.unfreeze(t.kind, t.value, reason=words, actor=actor)]
+async def unkill(ledger: ControlLedger, targets: list[Target], *, reason: str, actor: Actor) -> list[Change]:
+    """Return a proposal for each target that is frozen; in a solo home it is released when this returns."""
+    words, frozen = required_reason(reason), {(kind, value) for kind, value, _ in await ledger.freezes()}
+    found = [t for t in targets if (t.kind, t.value) in frozen]
+    return [await ledger.propose(_release(target, words), actor=actor) for target in found]
+
+
+def _release(target: Target, reason: str) -> NewChange:
+    named: dict[str, Json] = {"kind": target.kind, "value": target.value}
+    return NewChange(
+        kind=ChangeKind.RELEASE,
+        subject=f"{target.kind} {target.value}".strip(),
+        body=named,
+        detail=named,
+        classification=Classification.LOOSENS,
+        reason=reason,
+    )
 
 
 def _address(settings: Settings, recipient: str) -> str:
@@ -74,12 +89,3 @@ def _address(settings: Settings, recipient: str) -> str:
     if payee is None:
         raise CallerError(ReasonCode.RECIPIENT_UNKNOWN, f"No payee is called `{recipient}`.")
     return payee.address
-
-
-def _reason(reason: str) -> str:
-    text = reason.strip()
-    if not text or len(text) > REASON_CHARACTERS_MAX or not text.isprintable():
-        raise CallerError(
-            ReasonCode.INTENT_INVALID, f'A reason is 1 to {REASON_CHARACTERS_MAX} visible characters: --reason "…".'
-        )
-    return text

@@ -190,7 +190,7 @@ def check_approved(paths: HomePaths, active: Settings | None) -> Settings:
     if changed:
         raise _unusable(
             f"wallet.toml differs from the active settings in {', '.join(f'`{key}`' for key in changed)}: "
-            "put it back, or make a new home."
+            "put it back, or propose it (`mcp-wallet config propose`)."
         )
     return active
 

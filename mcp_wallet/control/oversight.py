@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mcp_wallet.contract.events import rfc3339
+from mcp_wallet.control_ports import ControlLedger
 from mcp_wallet.core.amount import format_amount
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy, compile_policy
@@ -15,7 +16,7 @@ from mcp_wallet.core.lifecycle import TOOL_STATUS, State
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.registry import Registry
 from mcp_wallet.core.settings import Settings
-from mcp_wallet.ports import AgentRow, BudgetLine, ControlLedger, Ledger, PaymentRecord
+from mcp_wallet.ports import AgentRow, BudgetLine, Ledger, PaymentRecord
 
 
 class OperatorLedger(Ledger, ControlLedger, Protocol):

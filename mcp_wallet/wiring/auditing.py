@@ -16,6 +16,7 @@ from mcp_wallet.control.home import HomeKeys, HomePaths, load_key, load_keys, lo
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.errors import OwnerError
 from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.roles import Verb
 from mcp_wallet.core.settings_source import parse_settings
 from mcp_wallet.payments.anchoring import Notary, check_rollback
 from mcp_wallet.ports import Actor, Head
@@ -68,7 +69,11 @@ class AuditRoom:
         )
         try:
             token = self.environment.operator_token
-            actor = await ledger.operator(token) if token else Actor(kind="system", name=f"user {getpass.getuser()}")
+            actor = (
+                await ledger.operator(token, Verb.AUDIT)
+                if token
+                else Actor(kind="system", name=f"user {getpass.getuser()}")
+            )
             await ledger.record("audit_accessed", {"query": query, **details}, actor=actor)
         finally:
             await ledger.close()

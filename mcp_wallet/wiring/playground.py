@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from mcp_wallet.adapters.clock import wall_clock
 from mcp_wallet.control.agents import add_agent
 from mcp_wallet.control.creation import ChainOptions, HomeOptions
 from mcp_wallet.control.environment import ProcessEnvironment
@@ -157,6 +156,5 @@ async def _add_agent(where: ProcessEnvironment, operator_token: str, policy: str
             category="refund",
             home_key=home.keys.home,
             actor=await home.ledger.operator(operator_token),
-            now_ms=wall_clock(),
         )
     return agent.api_key

@@ -1,32 +1,29 @@
 """The ledger on SQLite: the port's verbs, each one function inside one transaction.
 
-Nothing is decided here: `gate.py` holds Gate 1's transaction, `execution.py` the payment's life, `control.py` the
-operator's acts. This file says which of them runs as a write, which as a read.
+Nothing is decided here: `gate.py` holds Gate 1's transaction, `execution.py` the payment's life, `operator_plane.py`
+the operators' acts. This file says which of them runs as a write, which as a read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 import aiosqlite
 
 from mcp_wallet.adapters.sqlite.access import Access
 from mcp_wallet.adapters.sqlite.committer import Committer, connect, raw_of
-from mcp_wallet.adapters.sqlite.control import ControlPlane
 from mcp_wallet.adapters.sqlite.duplicates import Guards
 from mcp_wallet.adapters.sqlite.execution import Execution
 from mcp_wallet.adapters.sqlite.gate import Gate
 from mcp_wallet.adapters.sqlite.keyed import KeyedNames
+from mcp_wallet.adapters.sqlite.operator_plane import OperatorPlane
 from mcp_wallet.adapters.sqlite.policy_lists import PolicyLists
 from mcp_wallet.adapters.sqlite.queries import Queries
 from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.adapters.sqlite.trail import head_of
 from mcp_wallet.contract.events import EventType
-from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy
-from mcp_wallet.core.credentials import credential_hash, parse_operator_token
 from mcp_wallet.core.decision import NO_FACTS, Decision, Facts, Reason
-from mcp_wallet.core.errors import CallerError
 from mcp_wallet.core.identifiers import ZERO_ADDRESS, Address
 from mcp_wallet.core.intent import Agent, PaymentDraft
 from mcp_wallet.core.lifecycle import State, Step
@@ -35,8 +32,6 @@ from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.settlement_gate import Receipt
 from mcp_wallet.core.signing_gate import GateRefusal, Sealed, Signed
 from mcp_wallet.ports import (
-    Actor,
-    AgentRow,
     Approved,
     BudgetLine,
     Builder,
@@ -47,24 +42,20 @@ from mcp_wallet.ports import (
     Replayed,
 )
 
-SYSTEM: Final = Actor(kind="system", name="wallet")
 
-
-class SqliteLedger:
+class SqliteLedger(OperatorPlane):
     """`ports.Ledger` and `ports.ControlLedger` on one file that several processes share."""
 
     def __init__(
         self, committer: Committer, state: LedgerState, *, home_key: bytes, clock: Clock, sender: Address
     ) -> None:
         """Use `open` or `create`."""
-        self._committer, self._home_key = committer, home_key
+        super().__init__(committer, state, home_key=home_key, clock=clock, sender=sender)
         raw, names = raw_of(committer), KeyedNames(home_key)
         self._gate = Gate(raw, state, Guards(raw, state), names, clock)
         self._execution = Execution(raw, state, names, clock)
-        self._control = ControlPlane(raw, state, clock)
         self._queries = Queries(raw, state, names, clock)
         self._access = Access(state, home_key, clock, sender)
-        self._state = state
 
     @classmethod
     async def open(
@@ -245,68 +236,3 @@ class SqliteLedger:
     async def close(self) -> None:
         """See `ports.Ledger`."""
         await self._committer.close()
-
-    # -- operator plane ----------------------------------------------------------------------------------------
-
-    async def settings(self) -> Settings | None:
-        """See `ports.ControlLedger`."""
-        return await self._committer.read(lambda: self._state.control.settings, of_payments=False)
-
-    async def apply_settings(
-        self, settings: Settings, *, actor: Actor, events: Sequence[tuple[str, Json]] = ()
-    ) -> None:
-        """See `ports.ControlLedger`."""
-        await self._committer.write(lambda: self._control.apply_settings(settings, actor, events))
-
-    async def add_operator(self, *, name: str, role: str, token_id: str, token_hash: str, actor: Actor) -> None:
-        """See `ports.ControlLedger`."""
-        await self._committer.write(
-            lambda: self._control.add_operator(
-                name=name, role=role, token_id=token_id, token_hash=token_hash, actor=actor
-            )
-        )
-
-    async def operator(self, token: str) -> Actor:
-        """See `ports.ControlLedger`."""
-        token_id = parse_operator_token(token) or ""
-        digest = credential_hash(self._home_key, token)
-        found = await self._committer.read(lambda: self._control.find_operator(token_id, digest), of_payments=False)
-        if found is None:
-            await self.record(EventType.OPERATOR_LOGIN_FAILED, {"tokenId": token_id[:32]}, actor=SYSTEM)
-            raise CallerError(ReasonCode.CREDENTIAL_INVALID, "The operator token is not valid in this home.")
-        return found
-
-    async def activate_policy(self, policy_id: str, document: Json, *, actor: Actor) -> str:
-        """See `ports.ControlLedger`."""
-        return await self._committer.write(lambda: self._control.activate_policy(policy_id, document, actor))
-
-    async def active_policies(self) -> dict[str, tuple[str, str, Json]]:
-        """See `ports.ControlLedger`."""
-        return await self._committer.read(lambda: dict(self._state.control.documents), of_payments=False)
-
-    async def add_agent(self, row: AgentRow, *, secret_hash: str, actor: Actor) -> None:
-        """See `ports.ControlLedger`."""
-        await self._committer.write(lambda: self._control.add_agent(row, secret_hash, actor))
-
-    async def agents(self) -> list[AgentRow]:
-        """See `ports.ControlLedger`."""
-        return await self._committer.read(lambda: list(self._state.control.agents.values()), of_payments=False)
-
-    async def freeze(self, kind: str, value: str, *, reason: str, actor: Actor) -> None:
-        """See `ports.ControlLedger`."""
-        await self._committer.write(lambda: self._control.freeze(kind, value, reason, actor))
-
-    async def unfreeze(self, kind: str, value: str, *, reason: str, actor: Actor) -> bool:
-        """See `ports.ControlLedger`."""
-        return await self._committer.write(lambda: self._control.unfreeze(kind, value, reason, actor))
-
-    async def freezes(self) -> list[tuple[str, str, str]]:
-        """See `ports.ControlLedger`."""
-        return await self._committer.read(
-            lambda: [(kind, value, reason) for (kind, value), reason in self._state.books.freezes.items()],
-            of_payments=False,
-        )
-
-    async def record(self, event_type: str, payload: Mapping[str, Json], *, actor: Actor) -> int:
-        """See `ports.ControlLedger`."""
-        return await self._committer.write(lambda: self._control.record(event_type, payload, actor))

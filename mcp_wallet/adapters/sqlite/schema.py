@@ -5,17 +5,19 @@ RFC 6962 node hashes of every complete subtree that ends at that leaf (see `core
 of its own. A payment is one row that also carries its guards, its approval and its bytes: few b-trees, few pages per
 commit. Its id is the sequence of the event that decided it, which says everything else about the decision; payments are
 found by that id (ADR 10), and rows are written after the decision, many at once (ADR 14). `open_payment` lists the rows
-whose budget is held; a partial index would be written at every step of a payment, not at its two ends.
+whose budget is held; a partial index would be written at every step of a payment, not at its two ends. A payment
+that people approved was decided again: `decided_by` is that event.
 """
 
 from typing import Final
+
+from mcp_wallet.adapters.sqlite.control_schema import CONTROL_TABLES
 
 APPLICATION_ID: Final = 0x6D77_6C74
 """`mwlt`, so that `file` and other tools can name the database."""
 VERSION: Final = 1
 
-MIGRATIONS: Final[tuple[str, ...]] = (
-    """
+_LEDGER_TABLES: Final = """
 CREATE TABLE event (
     sequence INTEGER PRIMARY KEY,
     hashes BLOB NOT NULL CHECK (length(hashes) >= 32 AND length(hashes) % 32 = 0),
@@ -62,47 +64,13 @@ CREATE TABLE payment (
     block_number INTEGER,
     fee_wei TEXT,
     settled_at_ms INTEGER,
-    ended_by TEXT
+    ended_by TEXT,
+    decided_by INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX payment_reference ON payment (reference, recipient, freed) WHERE reference <> '';
 CREATE UNIQUE INDEX payment_key ON payment (idempotency_key, agent_id, freed) WHERE idempotency_key <> '';
 CREATE UNIQUE INDEX payment_nonce ON payment (chain, sender, nonce) WHERE nonce IS NOT NULL;
 CREATE INDEX payment_settled ON payment (settled_at_ms) WHERE settled_at_ms IS NOT NULL;
 CREATE TABLE open_payment (id INTEGER PRIMARY KEY) STRICT;
-
-CREATE TABLE settings_version (version INTEGER PRIMARY KEY, hash TEXT NOT NULL, document TEXT NOT NULL) STRICT;
-CREATE TABLE policy_version (
-    policy_id TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    hash TEXT NOT NULL,
-    document TEXT NOT NULL,
-    active INTEGER NOT NULL,
-    PRIMARY KEY (policy_id, version)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX policy_version_hash ON policy_version (hash);
-CREATE TABLE policy_list (root TEXT PRIMARY KEY, addresses BLOB NOT NULL, seal BLOB NOT NULL) STRICT;
-CREATE TABLE agent (
-    agent_id TEXT PRIMARY KEY,
-    policy_id TEXT NOT NULL,
-    category TEXT NOT NULL,
-    key_id TEXT NOT NULL UNIQUE,
-    secret_hash TEXT NOT NULL,
-    created_at_ms INTEGER NOT NULL,
-    expires_at_ms INTEGER,
-    disabled INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE operator (
-    name TEXT PRIMARY KEY,
-    role TEXT NOT NULL,
-    token_id TEXT NOT NULL UNIQUE,
-    token_hash TEXT NOT NULL,
-    created_at_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE freeze (
-    kind TEXT NOT NULL,
-    value TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    PRIMARY KEY (kind, value)
-) STRICT, WITHOUT ROWID;
-""",
-)
+"""
+MIGRATIONS: Final[tuple[str, ...]] = (_LEDGER_TABLES + CONTROL_TABLES,)

@@ -9,6 +9,7 @@ from typing import Final, cast
 
 import orjson
 
+from mcp_wallet.adapters.sqlite.agent_rows import read_agents
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.policy_lists import PolicyLists
 from mcp_wallet.adapters.sqlite.rows import COUNTED, Decided, PaymentRow, counted
@@ -28,7 +29,17 @@ from mcp_wallet.core.settings import Settings, settings_of
 from mcp_wallet.ports import AgentRow, PaymentRecord
 
 _CONTROL: Final = frozenset(
-    {"config_applied", "policy_activated", "agent_created", "agent_bound", "credential_issued", "operator_created"}
+    {
+        "config_applied",
+        "policy_activated",
+        "policy_rolled_back",
+        "agent_created",
+        "agent_bound",
+        "agent_disabled",
+        "credential_issued",
+        "credential_rotated",
+        "credential_revoked",
+    }
 )
 _DECIDED_MAX: Final = 1024
 _DECISION: Final = "policy_decision"
@@ -179,11 +190,7 @@ class LedgerState:
                 document = self.lists.restored(raw, orjson.loads(text))
                 control.documents[policy_id] = (str(version), digest, document)
                 control.policies[policy_id] = compile_policy(document, version=str(version), settings=control.settings)
-        for agent in raw.execute(
-            "SELECT agent_id, policy_id, category, key_id, created_at_ms, expires_at_ms, disabled, secret_hash "
-            "FROM agent"
-        ).fetchall():
-            _add_agent(control, agent)
+        control.agents_by_key, control.agents = read_agents(raw, control.policies)
         self.control = control
         horizon, watching = _horizon_ms(control), any(p.anomaly for p in control.policies.values())
         if horizon > self.horizon_ms or watching > self.watching:
@@ -248,23 +255,6 @@ def _horizon_ms(control: Control) -> int:
 
 def _hashes(raw: Raw, sequence: int) -> bytes:
     return bytes(raw.execute("SELECT hashes FROM event WHERE sequence = ?", (sequence,)).fetchone()[0])
-
-
-def _add_agent(control: Control, row: tuple[str, str, str, str, int, int | None, int, str]) -> None:
-    agent_id, policy_id, category, key_id, created_at_ms, expires_at_ms, disabled, secret_hash = row
-    policy = control.policies.get(policy_id)
-    found = AgentRow(
-        agent_id=agent_id,
-        policy_id=policy_id,
-        policy_hash=policy.hash if policy else "",
-        category=category,
-        key_id=key_id,
-        created_at_ms=created_at_ms,
-        expires_at_ms=expires_at_ms,
-        disabled=bool(disabled),
-    )
-    control.agents[agent_id] = found
-    control.agents_by_key[key_id] = (found, secret_hash)
 
 
 def _first_row_since(raw: Raw, since_ms: int) -> int:

@@ -39,7 +39,7 @@ class Inputs:
         kind = event["eventType"]
         if kind == "config_applied":
             self._settings = as_text(event["version"]), as_text(event["settingsHash"])
-        elif kind == "policy_activated":
+        elif kind in ("policy_activated", "policy_rolled_back"):
             self._policies[as_text(event["policyId"])] = as_text(event["version"]), as_text(event["policyHash"])
         elif kind == "agent_bound":
             self._bound[as_text(event["agentId"])] = as_text(event["policyId"])

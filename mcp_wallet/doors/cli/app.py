@@ -8,6 +8,7 @@ import typer
 
 from mcp_wallet import __version__
 from mcp_wallet.doors.cli.agent import agent_commands
+from mcp_wallet.doors.cli.approvals import approval_commands
 from mcp_wallet.doors.cli.audit import audit_commands
 from mcp_wallet.doors.cli.client_config import client_config_command
 from mcp_wallet.doors.cli.config import config_commands, wallet_commands
@@ -16,9 +17,11 @@ from mcp_wallet.doors.cli.doctor import doctor_command
 from mcp_wallet.doors.cli.examples import examples_command
 from mcp_wallet.doors.cli.freeze import kill_command, unkill_command
 from mcp_wallet.doors.cli.init import init_command
+from mcp_wallet.doors.cli.operator import operator_commands
 from mcp_wallet.doors.cli.payee import payee_commands
 from mcp_wallet.doors.cli.payments import budget_command, payment_commands
 from mcp_wallet.doors.cli.policy import policy_commands
+from mcp_wallet.doors.cli.policy_changes import add_change_commands
 from mcp_wallet.doors.cli.serve import DEV_HELP, DEV_HOME_HELP, READ_ONLY_HELP, TOOLSETS_HELP, serve
 
 app = typer.Typer(
@@ -67,7 +70,10 @@ app.command("budget")(budget_command)
 app.add_typer(config_commands, name="config")
 app.add_typer(wallet_commands, name="wallet")
 app.add_typer(agent_commands, name="agent")
+app.add_typer(operator_commands, name="operator")
+app.add_typer(approval_commands, name="approvals")
 app.add_typer(payee_commands, name="payee")
+add_change_commands(policy_commands)
 app.add_typer(policy_commands, name="policy")
 app.add_typer(payment_commands, name="payments")
 app.add_typer(audit_commands, name="audit")

@@ -5,8 +5,11 @@ from typing import Annotated
 
 import typer
 
+from mcp_wallet.contract.changes import change_document
 from mcp_wallet.control.freezes import Target, kill, targets_of, unkill
 from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.roles import Verb
+from mcp_wallet.doors.cli.changes import change_line, next_steps
 from mcp_wallet.doors.cli.output import REFUSED, Answer, AsJson, finish
 from mcp_wallet.doors.cli.session import Session, operator_session
 
@@ -31,7 +34,7 @@ def kill_command(
     """Stop payments: nothing that begins after this command returned proceeds."""
 
     async def command() -> Answer:
-        async with operator_session() as session:
+        async with operator_session(Verb.STOP) as session:
             targets = await _targets(session, everything, agent, asset, chain, recipient)
             await kill(session.home.ledger, targets, reason=reason, actor=session.actor)
             return Answer(
@@ -56,21 +59,28 @@ def unkill_command(
     everything: Everything = False,
     as_json: AsJson = False,
 ) -> None:
-    """Release what was stopped, by the same names."""
+    """Release what was stopped, by the same names; unless the home is solo, another person approves first."""
 
     async def command() -> Answer:
-        async with operator_session() as session:
+        async with operator_session(Verb.APPROVE) as session:
             targets = await _targets(session, everything, agent, asset, chain, recipient)
-            released = await unkill(session.home.ledger, targets, reason=reason, actor=session.actor)
+            changes = await unkill(session.home.ledger, targets, reason=reason, actor=session.actor)
             still = await session.home.ledger.freezes()
-            lines = [f"Released: {_name(t)}" for t in released] or ["Nothing was frozen by these names."]
+            frozen = {(kind, value) for kind, value, _ in still}
+            named = [t for t in targets if any(c.subject == _name(t) for c in changes)]
+            released = [t for t in named if (t.kind, t.value) not in frozen]
+            lines = [f"Released: {_name(t)}" for t in released]
+            waiting = [c for c in changes if c.is_open]
+            lines += [line for c in waiting for line in (change_line(c), *next_steps(c))]
+            lines = lines or ["Nothing was frozen by these names."]
             return Answer(
                 document={
                     "released": _documents(released),
+                    "proposed": [change_document(c) for c in waiting],
                     "stillFrozen": [{"kind": kind, "value": value, "reason": why} for kind, value, why in still],
                 },
                 lines=[*lines, *(f"Still frozen: {_name(Target(kind, value))} ({why})" for kind, value, why in still)],
-                code=0 if released else REFUSED,
+                code=0 if released or waiting else REFUSED,
             )
 
     finish(command, as_json=as_json)

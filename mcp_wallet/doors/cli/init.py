@@ -8,12 +8,13 @@ from typing import Annotated, Final
 
 import typer
 
-from mcp_wallet.control.creation import ChainOptions, CreatedHome, HomeOptions
+from mcp_wallet.control.creation import OWNER, ChainOptions, CreatedHome, HomeOptions
 from mcp_wallet.control.environment import read_environment
 from mcp_wallet.control.home import load_secret
 from mcp_wallet.core.errors import OwnerError
 from mcp_wallet.core.identifiers import checksum_address
 from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.roles import ALL_ROLES, Role, parse_roles
 from mcp_wallet.doors.cli.output import Answer, AsJson, finish
 from mcp_wallet.wiring.creation import create_home
 
@@ -45,7 +46,17 @@ class _Chosen:
 
 def init_command(
     *,
-    solo: Annotated[bool, typer.Option("--solo", help="One person does everything; each event says so.")] = True,
+    solo: Annotated[
+        bool | None,
+        typer.Option(
+            "--solo/--four-eyes",
+            help="One person may do everything, and each event says so; or what loosens needs two people.",
+        ),
+    ] = None,
+    operator: Annotated[
+        list[str] | None,
+        typer.Option(help="A person of the first hour, NAME or NAME=ROLE,ROLE; two of them make a home of four eyes."),
+    ] = None,
     plaintext: Annotated[bool, typer.Option("--plaintext", help="Do not encrypt the ledger.")] = False,
     environment: Annotated[str, typer.Option(help="Part of every agent key.")] = "production",
     org_id: Annotated[str, typer.Option(help="The organisation's name; a random one when left out.")] = "",
@@ -66,7 +77,7 @@ def init_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a home: settings, keys, an encrypted ledger, a keystore, and the operator `owner`."""
+    """Make a home: settings, keys, an encrypted ledger, a keystore, and its first operators (`owner` alone else)."""
     chosen = _Chosen(
         chains=_chains(chain or [], node or [], may_ask=not as_json),
         max_fee_wei=max_fee_wei,
@@ -75,12 +86,13 @@ def init_command(
     )
 
     async def command() -> Answer:
-        where = read_environment(os.environ)
+        where, founders = read_environment(os.environ), _founders(operator or [])
         options = HomeOptions(
             where=where,
             org_id=org_id,
             environment=environment,
-            solo=solo,
+            solo=len(founders) == 1 if solo is None else solo,
+            founders=founders,
             plaintext=plaintext,
             chains=chosen.options(),
             secret=_imported(import_key_file),
@@ -88,6 +100,15 @@ def init_command(
         return _answer(await create_home(options), chosen)
 
     finish(command, as_json=as_json)
+
+
+def _founders(named: list[str]) -> dict[str, frozenset[Role]]:
+    """Return the first people and their roles: all of them where none are named."""
+    found = {}
+    for entry in named or [OWNER]:
+        name, separator, roles = entry.partition("=")
+        found[name] = parse_roles(roles) if separator else ALL_ROLES
+    return found
 
 
 def _chains(chains: list[str], nodes: list[str], *, may_ask: bool) -> dict[str, tuple[str, ...]]:
@@ -145,8 +166,9 @@ def _answer(made: CreatedHome, chosen: _Chosen) -> Answer:
             "solo": made.settings.solo,
             "plaintext": made.settings.plaintext,
             "address": address,
-            "operator": "owner",
+            "operator": next(iter(made.operator_tokens)),
             "operatorToken": made.operator_token,
+            "operators": [{"name": name, "token": token} for name, token in made.operator_tokens.items()],
             "verifierKey": made.verifier_key,
             "chains": list(chosen.chains),
             "settingsHash": made.settings.hash,
@@ -159,8 +181,7 @@ def _answer(made: CreatedHome, chosen: _Chosen) -> Answer:
             "",
             "Verifier key    publish it elsewhere: with it anyone can check this wallet's trail",
             f"  {made.verifier_key}",
-            "Operator token  of `owner`, shown this once; keep it where no agent can read it",
-            f"  {made.operator_token}",
+            *_token_lines(made),
             "",
             *_notices(made, chosen),
             "Next:",
@@ -170,6 +191,14 @@ def _answer(made: CreatedHome, chosen: _Chosen) -> Answer:
             "  unset MCP_WALLET_OPERATOR_TOKEN; mcp-wallet doctor",
         ],
     )
+
+
+def _token_lines(made: CreatedHome) -> list[str]:
+    return [
+        line
+        for name, token in made.operator_tokens.items()
+        for line in (f"Operator token  of `{name}`, shown this once; keep it where no agent can read it", f"  {token}")
+    ]
 
 
 def _notices(made: CreatedHome, chosen: _Chosen) -> list[str]:

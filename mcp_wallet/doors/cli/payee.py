@@ -4,12 +4,15 @@ from typing import Annotated
 
 import typer
 
+from mcp_wallet.contract.changes import ChangeState, change_document
 from mcp_wallet.contract.events import rfc3339
 from mcp_wallet.control.payees import add_payee, remove_payee
 from mcp_wallet.core.canonical import Json
-from mcp_wallet.core.identifiers import checksum_address
+from mcp_wallet.core.identifiers import checksum_address, parse_address
 from mcp_wallet.core.payees import Payee
+from mcp_wallet.core.roles import Verb
 from mcp_wallet.core.settings import Settings
+from mcp_wallet.doors.cli.changes import Why, change_answer
 from mcp_wallet.doors.cli.output import Answer, AsJson, Table, finish
 from mcp_wallet.doors.cli.session import operator_session
 
@@ -22,31 +25,26 @@ def add(
     address: Annotated[str, typer.Argument(help="The address, with its EIP-55 checksum.")],
     *,
     category: Annotated[str, typer.Option(help="What payments to it are for; policies can match it.")] = "",
+    reason: Why = "",
     as_json: AsJson = False,
 ) -> None:
-    """Add a payee: a new version of the settings."""
+    """Propose a payee; in a solo home it is added at once, as a new version of the settings."""
 
     async def command() -> Answer:
-        async with operator_session() as session:
-            home = session.home
-            settings = await add_payee(
-                home.ledger,
-                home.settings,
-                name=name,
-                address=address,
-                category=category,
-                own=home.signer.address,
-                actor=session.actor,
-                now_ms=home.clock(),
+        async with operator_session(Verb.PROPOSE) as session:
+            ledger = session.home.ledger
+            change = await add_payee(
+                ledger, name=name, address=address, category=category, reason=reason, actor=session.actor
             )
-            found = settings.book.by_name[name]
-            return Answer(
-                document=_document(found) | _version(settings),
-                lines=[
-                    f"{name} is {checksum_address(found.address)}. Settings version {settings.version} is in force.",
-                    "A policy that is active was resolved before: `mcp-wallet agent add` resolves it again.",
-                ],
-            )
+            settings = await ledger.settings() or session.home.settings
+        found = settings.book.by_name.get(name)
+        if change.state is not ChangeState.ACTIVE or found is None:
+            return change_answer(change, more={"name": name, "address": checksum_address(parse_address(address))})
+        lines = [
+            f"{name} is {checksum_address(found.address)}. Settings version {settings.version} is in force.",
+            "A policy that is active was resolved before: propose it again to let it pay by this name.",
+        ]
+        return Answer(document=change_document(change) | _document(found) | _version(settings), lines=lines)
 
     finish(command, as_json=as_json)
 
@@ -69,22 +67,22 @@ def list_(*, as_json: AsJson = False) -> None:
 
 
 @payee_commands.command("remove")
-def remove(name: Annotated[str, typer.Argument(help="The payee's name.")], *, as_json: AsJson = False) -> None:
-    """Remove a payee: a new version of the settings."""
+def remove(
+    name: Annotated[str, typer.Argument(help="The payee's name.")], *, reason: Why = "", as_json: AsJson = False
+) -> None:
+    """Remove a payee at once: a new version of the settings."""
 
     async def command() -> Answer:
-        async with operator_session() as session:
-            home = session.home
-            gone = home.settings.book.by_name.get(name)
-            settings = await remove_payee(home.ledger, home.settings, name=name, actor=session.actor)
-            address = checksum_address(gone.address) if gone else ""
-            return Answer(
-                document={"removed": name, "address": address} | _version(settings),
-                lines=[
-                    f"{name} is no longer a payee. Settings version {settings.version} is in force.",
-                    f"A policy that lists {address} still allows it: `mcp-wallet kill --recipient {address}` stops it.",
-                ],
-            )
+        async with operator_session(Verb.PROPOSE) as session:
+            settings, gone = await remove_payee(session.home.ledger, name=name, reason=reason, actor=session.actor)
+        address = checksum_address(gone.address)
+        return Answer(
+            document={"removed": name, "address": address, **_version(settings)},
+            lines=[
+                f"{name} is no longer a payee. Settings version {settings.version} is in force.",
+                f"A policy that lists {address} still allows it: `mcp-wallet kill --recipient {address}` stops it.",
+            ],
+        )
 
     finish(command, as_json=as_json)
 

@@ -11,6 +11,7 @@ import typer
 from mcp_wallet.control.environment import ProcessEnvironment, read_environment
 from mcp_wallet.core.errors import CallerError
 from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.roles import Verb
 from mcp_wallet.ports import Actor
 from mcp_wallet.wiring.opening import OpenHome, open_home
 
@@ -24,17 +25,18 @@ class Session:
 
 
 @asynccontextmanager
-async def operator_session() -> AsyncIterator[Session]:
-    """Give the home to whoever holds an operator's token.
+async def operator_session(verb: Verb = Verb.SEE) -> AsyncIterator[Session]:
+    """Give the home to whoever holds an operator's token and may do this.
 
     Raises:
-        CallerError: `CREDENTIAL_INVALID` without a valid token; a failed try stands on the trail.
+        CallerError: `CREDENTIAL_INVALID` without a valid token, a failed try stands on the trail;
+            `CREDENTIAL_REVOKED`; `PERMISSION_DENIED`.
         OwnerError: As `wiring.opening.open_home`.
     """
     environment = read_environment(os.environ)
     token = _token(environment)
     async with open_home(environment) as home:
-        yield Session(home=home, actor=await home.ledger.operator(token))
+        yield Session(home=home, actor=await home.ledger.operator(token, verb))
 
 
 def _token(environment: ProcessEnvironment) -> str:

@@ -14,6 +14,7 @@ from mcp_wallet.core.identifiers import Address
 from mcp_wallet.core.notes import open_note, parse_checkpoint, parse_verifier_key
 from mcp_wallet.core.payees import Payee
 from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.roles import ALL_ROLES
 from mcp_wallet.wiring.creation import _Parts
 from mcp_wallet.wiring.opening import open_home
 from tests.unit.control.homes import LOCAL, environment_in, make_home
@@ -139,6 +140,17 @@ async def test_the_settings_file_is_the_source_of_the_active_settings(tmp_path):
     assert made.settings.calls_per_minute == 7
 
 
-async def test_a_home_of_several_people_is_refused_until_it_can_be_kept(tmp_path):
-    with pytest.raises(OwnerError, match="make it solo"):
+async def test_a_home_that_is_not_solo_needs_two_people(tmp_path):
+    with pytest.raises(OwnerError, match="another person approver") as refused:
         await make_home(tmp_path, solo=False)
+    assert refused.value.code is ReasonCode.SECOND_PERSON_REQUIRED
+
+
+async def test_the_people_of_the_first_hour_stand_on_the_trail_as_founders(tmp_path):
+    made = await make_home(tmp_path, solo=False, founders={"nora": ALL_ROLES, "omar": ALL_ROLES})
+    assert list(made.operator_tokens) == ["nora", "omar"]
+    async with open_home(environment_in(tmp_path)) as home:
+        people = await home.ledger.operators()
+        assert [(p.name, p.is_founder) for p in people] == [("nora", True), ("omar", True)]
+        for name, token in made.operator_tokens.items():
+            assert (await home.ledger.operator(token)).name == name
