@@ -5,15 +5,55 @@ homes that are being made and for solo homes; elsewhere they raise `CallerError(
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from mcp_wallet.contract.changes import Change, ChangeKind, NewChange
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.four_eyes import Person
 from mcp_wallet.core.payees import Payee
+from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.roles import Verb
 from mcp_wallet.core.settings import Settings
-from mcp_wallet.ports import Actor, AgentKey, AgentRow, PolicyVersion
+from mcp_wallet.core.votes import ApprovalTerms, Vote
+from mcp_wallet.ports import Actor, AgentKey, AgentRow, PaymentRecord, PolicyVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequest:
+    """A payment that waits.
+
+    Args:
+        counters: What the decision knew of the past, as it stands on the trail.
+        remaining: What each limit leaves after this payment, in base units or counts.
+        earlier_payments: Confirmed payments of this home to the same address, by any agent.
+        rules: The rules that ask, and what they ask for.
+        votes: Approvals so far.
+        missing: Ids of the rules that are not satisfied yet; none when it is about to run.
+        requested_by: The agent's owner.
+        expires_at_ms: When it is too late.
+        closing: The code that closes it at the next look, empty while it is open.
+    """
+
+    record: PaymentRecord
+    counters: Mapping[str, Json]
+    remaining: Mapping[str, Json]
+    earlier_payments: int
+    rules: tuple[tuple[str, ApprovalTerms], ...]
+    votes: tuple[Vote, ...]
+    missing: tuple[str, ...]
+    requested_by: str
+    expires_at_ms: int
+    closing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """A request that was found to be over when somebody spoke."""
+
+    record: PaymentRecord
+    code: ReasonCode
+    message: str
 
 
 class ControlLedger(Protocol):
@@ -67,6 +107,19 @@ class ControlLedger(Protocol):
         self, *, kind: ChangeKind | None = None, subject: str = "", open_only: bool = False
     ) -> list[Change]:
         """Return proposals, newest first."""
+
+    async def approval_requests(self) -> list[ApprovalRequest]:
+        """Return the payments that wait for people, oldest first."""
+
+    async def vote(self, name: str, *, approves: bool, reason: str, actor: Actor) -> PaymentRecord:
+        """Record what a person says about a payment (`approval_granted | approval_rejected`); return it as it stands.
+
+        After the quorum a server of the home runs it. One rejection ends it.
+
+        Raises:
+            CallerError: `APPROVAL_CLOSED` when it was rejected, expired, stopped, overtaken or run before, by the
+                ledger's order; `PERMISSION_DENIED`; `SECOND_PERSON_REQUIRED`; `PAYMENT_UNKNOWN`; `INTENT_INVALID`.
+        """
 
     async def remove_payee(self, name: str, *, reason: str, actor: Actor) -> tuple[Settings, Payee]:
         """Remove a payee (`config_applied`, `payee_removed`); return the settings then in force, and who it was."""

@@ -82,6 +82,15 @@ class Approved:
     approval: Approval
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """A payment that enough people approved and that has not run yet; `fee_cap_wei` is for one transaction."""
+
+    payment_id: str
+    draft: PaymentDraft
+    fee_cap_wei: int
+
+
 class Builder(Protocol):
     """Makes the unsigned bytes of an approved intent; Gate 2 trusts nothing that it returns."""
 
@@ -205,6 +214,18 @@ class Ledger(Protocol):
 
     async def settlement_mismatch(self, payment_id: str, receipt: Receipt, observed: str) -> None:
         """Record Gate 3's mismatch and freeze the chain."""
+
+    async def approvals_due(self) -> tuple[list[Granted], bool]:
+        """Return the payments that enough people approved, and whether any request is over without a word."""
+
+    async def close_approvals(self) -> int:
+        """Give back what approval requests hold that are over (expired, stopped, overtaken); return how many."""
+
+    async def decide_approved(self, payment_id: str, facts: Facts) -> Approved | Denied | None:
+        """Decide an approved payment again, with the votes and these facts, in one transaction, durable on return.
+
+        Denied means that it was released. None when there was nothing to decide: it is over, or not approved enough.
+        """
 
     async def expire_overdue(self) -> int:
         """Expire approvals and approval requests whose time is over; return how many."""

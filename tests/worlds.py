@@ -29,6 +29,7 @@ SENDER = Address("0x" + "5e" * 20)
 LOCAL = ChainId("eip155:31337")
 NOW_MS = 1_780_000_000_000
 OPERATOR = Actor(kind="operator", name="owner")
+SYSTEM = Actor(kind="system", name="init")
 PAYEES = (
     Payee(name="alice", address=ALICE),
     Payee(name="bob", address=BOB),
@@ -76,13 +77,13 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def settings(local: Mapping[str, object] | None = None, /, **limits: int) -> Settings:
+def settings(local: Mapping[str, object] | None = None, /, *, solo: bool = True, **limits: int) -> Settings:
     """Return the settings of a plaintext test home on the development chain; `local` changes how that is reached."""
     source: dict[str, object] = {
         "orgId": "org_test",
         "logId": "log1",
         "environment": "test",
-        "solo": True,
+        "solo": solo,
         "plaintext": True,
         "chains": {
             "local": {
@@ -115,6 +116,7 @@ class LedgerWorld:
     api_key: str
     path: Path
     home_key: bytes
+    clock: Any = None
 
     @property
     def registry(self) -> Registry:
@@ -140,14 +142,16 @@ async def ledger_world(
     sender: Address = SENDER,
     home_key: bytes | None = None,
     active: Settings | None = None,
+    solo: bool = True,
     **limits: int,
 ) -> LedgerWorld:
-    """Return a new ledger with the agent `refund-processor`."""
-    home_key, active = home_key or secrets.token_bytes(32), active or settings(**limits)
+    """Return a new ledger with the agent `refund-processor`, whose owner is `owner`."""
+    home_key, active = home_key or secrets.token_bytes(32), active or settings(solo=solo, **limits)
+    maker = OPERATOR if active.solo else SYSTEM
     ledger = await SqliteLedger.create(path, database_key=database_key, home_key=home_key, clock=clock, sender=sender)
-    await ledger.apply_settings(active, actor=OPERATOR)
+    await ledger.apply_settings(active, actor=maker)
     document = policy_document(policy, active)
-    digest = await ledger.activate_policy(str(document["id"]), document, actor=OPERATOR)
+    digest = await ledger.activate_policy(str(document["id"]), document, actor=maker)
     api_key = format_api_key("test", "k1", secrets.token_bytes(32))
     row = AgentRow(
         agent_id="refund-processor",
@@ -158,10 +162,11 @@ async def ledger_world(
         created_at_ms=clock(),
         expires_at_ms=None,
         disabled=False,
+        owner=OPERATOR.name,
     )
-    await ledger.add_agent(row, secret_hash=credential_hash(home_key, api_key), actor=OPERATOR)
+    await ledger.add_agent(row, secret_hash=credential_hash(home_key, api_key), actor=maker)
     agent, compiled, _ = await ledger.authenticate(api_key)
-    return LedgerWorld(ledger, active, compiled, agent, api_key, path, home_key)
+    return LedgerWorld(ledger, active, compiled, agent, api_key, path, home_key, clock)
 
 
 async def reopen(

@@ -35,7 +35,7 @@ async def propose_policy(
         CallerError: `INTENT_INVALID` when it is what is in force already; `PERMISSION_DENIED`.
     """
     loaded = load_policy_file(path, registry=settings.registry, book=settings.book)
-    checks: dict[str, Json] = {"loads": True, "warnings": list(loaded.policy.warnings[:WARNINGS_MAX])}
+    checks: dict[str, Json] = {"loads": True, "warnings": list(loaded.warnings[:WARNINGS_MAX])}
     checks["tests"] = _run_tests(path, settings)
     change = await propose_document(ledger, settings, loaded, checks=checks, reason=reason, actor=actor)
     return change, loaded

@@ -6,7 +6,8 @@ appended; an auditor folds the same events from the first one. Both must arrive 
 """
 
 from collections import Counter, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, cast
 
 from mcp_wallet.core.anomaly import Watch
@@ -16,9 +17,11 @@ from mcp_wallet.core.decision import Anomaly, Counters, Outcome
 from mcp_wallet.core.errors import InvariantBroken
 from mcp_wallet.core.fees import Fees
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
+from mcp_wallet.core.intent import PaymentIntent
 from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.settings import Settings
+from mcp_wallet.core.votes import Vote
 from mcp_wallet.core.windows import Windows
 
 HOUR_MS: Final = 3_600_000
@@ -43,6 +46,7 @@ class Books:
         self.pending: Counter[str] = Counter()
         self.next_nonce: dict[ChainId, int] = {}
         self.fees = Fees()
+        self.votes: dict[str, tuple[Vote, ...]] = {}
         self.watch: Watch | None = None
         """Only where some policy looks for anomalies: others need not pay for it."""
         self._live: dict[str, tuple[Payment, bool]] = {}
@@ -59,7 +63,7 @@ class Books:
         self.last_event_ms = max(self.last_event_ms, at_ms)
         kind = event["eventType"]
         if kind == "policy_decision":
-            self.decided(_str(event, "paymentId"), payment_of(event, at_ms), _str(event, "decision"))
+            self._apply_decision(event, at_ms)
         elif is_given_back(event):
             self.release(_str(event, "paymentId"))
             self._pay_fee(event, at_ms)
@@ -70,12 +74,27 @@ class Books:
         elif kind == "transaction_confirmed":
             self.windows.confirm(_str(event, "paymentId"))
             self._pay_fee(event, at_ms)
-        elif kind == "kill_switch_engaged":
-            self.freezes[_str(event, "kind"), _str(event, "value")] = _str(event, "reason")
-        elif kind == "kill_switch_released":
-            self.freezes.pop((_str(event, "kind"), _str(event, "value")), None)
+        elif kind == "approval_granted":
+            payment_id, by = _str(event, "paymentId"), _str(event, "by")
+            self.votes[payment_id] = (*self.votes.get(payment_id, ()), Vote(by=by, approves=True, at_ms=at_ms))
+        else:
+            self._apply_freeze(event)
         if self.watch is not None:
             watch_event(self.watch, event, at_ms)
+
+    def _apply_freeze(self, event: Mapping[str, Json]) -> None:
+        what = _str(event, "kind"), _str(event, "value")
+        if event["eventType"] == "kill_switch_engaged":
+            self.freezes[what] = _str(event, "reason")
+        elif event["eventType"] == "kill_switch_released":
+            self.freezes.pop(what, None)
+
+    def _apply_decision(self, event: Mapping[str, Json], at_ms: int) -> None:
+        payment_id, outcome = _str(event, "paymentId"), _str(event, "decision")
+        if "metadata" in event:
+            self.decided_again(payment_id, outcome)
+        else:
+            self.decided(payment_id, payment_of(event, at_ms), outcome)
 
     def decided(self, payment_id: str, payment: Payment, outcome: str) -> None:
         """Count a decision at the payment's own time: an admitted payment is held, a denial is remembered."""
@@ -84,6 +103,32 @@ class Books:
             self._denials.setdefault(payment.agent, deque()).append(payment.at_ms)
         else:
             self.hold(payment_id, payment, pending=outcome == Outcome.REQUIRE_APPROVAL)
+
+    def decided_again(self, payment_id: str, outcome: str) -> None:
+        """Count the second decision on a payment that people approved: it waits no longer, or holds nothing."""
+        if outcome == Outcome.DENY:
+            self.release(payment_id)
+        elif (found := self._live.get(payment_id)) is not None and found[1]:
+            self._live[payment_id] = (found[0], False)
+            self.pending[found[0].agent] -= 1
+            self.votes.pop(payment_id, None)
+
+    @contextmanager
+    def set_aside(self, payment_id: str) -> Iterator[None]:
+        """Within the block, count as if a held payment were not there: it is being decided again."""
+        payment, pending = self._live[payment_id]
+        admitted = self._admitted[payment.agent, payment.to]
+        kept = dict(admitted)
+        self.windows.set_aside(payment_id)
+        admitted.pop(payment_id, None)
+        self.pending[payment.agent] -= pending
+        try:
+            yield
+        finally:
+            self.windows.put_back(payment_id)
+            admitted.clear()
+            admitted.update(kept)
+            self.pending[payment.agent] += pending
 
     def hold(self, payment_id: str, payment: Payment, *, pending: bool) -> None:
         """Count an admitted payment as held from its own time on."""
@@ -97,6 +142,7 @@ class Books:
     def release(self, payment_id: str) -> None:
         """Give everything back that a payment held; an id that holds nothing changes nothing."""
         self.windows.release(payment_id)
+        self.votes.pop(payment_id, None)
         found = self._live.pop(payment_id, None)
         if found is None:
             return
@@ -153,7 +199,7 @@ class Books:
 def watch_event(watch: Watch, event: Mapping[str, Json], at_ms: int) -> None:
     """Fold one event into what is usual for its agent."""
     kind = event["eventType"]
-    if kind == "policy_decision":
+    if is_first_decision(event):
         watch.decided(_str(event, "paymentId"), payment_of(event, at_ms), _str(event, "decision"), codes_of(event))
     elif kind == "gate2_passed":
         watch.approved(_str(event, "paymentId"))
@@ -175,6 +221,11 @@ def is_given_back(event: Mapping[str, Json]) -> bool:
     return event["eventType"] in _GIVE_BACK and not event.get("afterSigning")
 
 
+def is_first_decision(event: Mapping[str, Json]) -> bool:
+    """Return whether the event decides about a new payment; what people approved is decided a second time."""
+    return event["eventType"] == "policy_decision" and "metadata" not in event
+
+
 def counters_at(
     books: Books,
     *,
@@ -184,8 +235,17 @@ def counters_at(
     wall_ms: int,
     duplicate: str,
     halted: str,
+    votes: tuple[Vote, ...] = (),
+    requested_by: str = "",
+    anomalies: tuple[Anomaly, ...] | None = None,
 ) -> Counters:
-    """Return what is known of the past for one payment at its own time; ledger and auditor ask the same here."""
+    """Return what is known of the past for one payment at its own time; ledger and auditor ask the same here.
+
+    Args:
+        votes: What people said about it, when it is decided again.
+        requested_by: Whom the rules leave out of the votes.
+        anomalies: Those that people were told of, when it is decided again; looked for when None.
+    """
     now_ms, chain = payment.at_ms, payment.chain
     imitated = None if policy.lists(payment.to) else settings.book.imitated_by(payment.to)
     use = books.windows.use
@@ -202,8 +262,14 @@ def counters_at(
         halted=halted,
         duplicate=duplicate,
         fees_today_wei=books.fees.today_wei(chain, now_ms, newest_ms=books.last_event_ms),
-        anomalies=books.anomalies(payment, policy.anomaly) if policy.anomaly else (),
+        anomalies=_anomalies(books, policy, payment) if anomalies is None else anomalies,
+        votes=votes,
+        requested_by=requested_by,
     )
+
+
+def _anomalies(books: Books, policy: CompiledPolicy, payment: Payment) -> tuple[Anomaly, ...]:
+    return books.anomalies(payment, policy.anomaly) if policy.anomaly else ()
 
 
 def payment_of(event: Mapping[str, Json], at_ms: int) -> Payment:
@@ -217,6 +283,20 @@ def payment_of(event: Mapping[str, Json], at_ms: int) -> Payment:
         to=Address(intent["to"]),
         category=intent["category"],
         amount_units=int(intent["amount"]),
+        at_ms=at_ms,
+    )
+
+
+def held_payment(intent: PaymentIntent, at_ms: int) -> Payment:
+    """Return what limits and freezes see of an intent, at a time."""
+    return Payment(
+        agent=intent.agent_id,
+        operation=intent.operation,
+        chain=ChainId(intent.chain),
+        asset=AssetId(intent.asset),
+        to=Address(intent.to),
+        category=intent.category,
+        amount_units=intent.amount_units,
         at_ms=at_ms,
     )
 

@@ -11,6 +11,7 @@ from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.errors import WalletError
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.payments.anchoring import Anchoring, Notary
+from mcp_wallet.payments.approved import ApprovedPayments
 from mcp_wallet.payments.desk import AgentDesk
 from mcp_wallet.payments.pipeline import Pipeline
 from mcp_wallet.payments.settle import Settlement
@@ -20,6 +21,8 @@ from mcp_wallet.ports import Actor, Builder, Chains, Clock, Ledger, Signer
 log = logging.getLogger(__name__)
 
 ROUND_SECONDS: Final = 5.0
+APPROVED_LOOKS: Final = 5
+"""How often within a round the wallet looks whether people approved a payment."""
 ADOPT_AFTER_MS: Final = 10_000
 """A payment this old that is not final is adopted: whoever began it may be gone."""
 SYSTEM: Final = Actor(kind="system", name="wallet")
@@ -73,6 +76,7 @@ class Wallet:
         self._chains, self._clock, self._check = chains, clock, check
         self._settlement = Settlement(ledger, chains, signer, settings, monotonic, build)
         self._pipeline = Pipeline(ledger, chains, self._settlement)
+        self._approved = ApprovedPayments(ledger, chains, self._settlement)
         self._suppressed = Suppressed(clock)
         self._starting: asyncio.Task[None] | None = None
         self._round: asyncio.Task[None] | None = None
@@ -148,7 +152,17 @@ class Wallet:
                 await self._record_suppressed()
             except WalletError as error:
                 log.warning("settlement waits: %s %s", error.code, error.message)
-            await asyncio.sleep(ROUND_SECONDS)
+            await self._run_approved()
+
+    async def _run_approved(self) -> None:
+        """Until the next round, look again and again whether people approved something."""
+        for _ in range(APPROVED_LOOKS):
+            try:
+                if not self.ledger.halted and self._lease.acquire():
+                    await self._approved.run()
+            except WalletError as error:
+                log.warning("approved payments wait: %s %s", error.code, error.message)
+            await asyncio.sleep(ROUND_SECONDS / APPROVED_LOOKS)
 
     async def _adopt(self, age_ms: int) -> None:
         """Drive every payment that is under way and old enough; one that is already driven here is left alone."""

@@ -163,8 +163,8 @@ class Changes:
 
     def _vote(self, change: Change, actor: Actor, *, approves: bool) -> None:
         self.raw.execute(
-            "INSERT OR REPLACE INTO vote (subject, person, approves, at_ms) VALUES (?, ?, ?, ?)",
-            (change.sequence, actor.name, int(approves), self.trail.now()),
+            "INSERT OR REPLACE INTO vote (subject, person, approves, at_ms, sequence) VALUES (?, ?, ?, ?, ?)",
+            (change.sequence, actor.name, int(approves), self.trail.now(), self.trail.state.next_sequence),
         )
 
     def _move(self, change: Change, state: ChangeState) -> None:
@@ -186,7 +186,7 @@ class Changes:
     def _read(self, row: tuple[Any, ...]) -> Change:
         named = dict(zip(_COLUMNS.split(", "), row, strict=True))
         votes = self.raw.execute(
-            "SELECT person, approves, at_ms FROM vote WHERE subject = ? ORDER BY at_ms, person", (named["sequence"],)
+            "SELECT person, approves, at_ms FROM vote WHERE subject = ? ORDER BY sequence", (named["sequence"],)
         ).fetchall()
         named |= {
             "kind": ChangeKind(named["kind"]),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mcp_wallet.adapters.sqlite.agents import Agents
+from mcp_wallet.adapters.sqlite.approvals import Approvals
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.control_trail import ControlTrail, actor_document
 from mcp_wallet.adapters.sqlite.effects import Effects
@@ -35,6 +36,7 @@ class ControlPlane:
     agents: Agents
     versions: Versions
     effects: Effects
+    approvals: Approvals
 
     def apply_settings(self, settings: Settings, actor: Actor, events: Sequence[tuple[str, Json]]) -> None:
         """Store the next settings version and say what changed; refused when it was made from an older one."""
@@ -87,9 +89,10 @@ class ControlPlane:
         return following, payee
 
     def freeze(self, kind: str, value: str, reason: str, actor: Actor) -> None:
-        """Engage the kill switch; engaging it again records the new reason."""
+        """Engage the kill switch, which closes what waits under it; engaging it again records the new reason."""
         state, at_ms, who = self.trail.state, self.trail.now(), actor_document(actor)
         engage_freeze(self.raw, state, kind=kind, value=value, reason=reason, actor=who, at_ms=at_ms)
+        self.approvals.close_covered()
 
     def unfreeze(self, kind: str, value: str, reason: str, actor: Actor) -> bool:
         """Release the kill switch; False when nothing was frozen so."""

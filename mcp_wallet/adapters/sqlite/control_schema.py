@@ -72,7 +72,9 @@ CREATE TABLE vote (
     person TEXT NOT NULL,
     approves INTEGER NOT NULL,
     at_ms INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
     PRIMARY KEY (subject, person)
 ) STRICT, WITHOUT ROWID;
 """
-"""`vote.subject` and `change.sequence` are sequences of events: a change's proposal, a payment's decision."""
+"""`change.sequence` and `vote.subject` are sequences of events: a change's proposal, a payment's decision.
+`vote.sequence` is that of the vote itself."""

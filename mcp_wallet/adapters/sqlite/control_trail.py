@@ -34,6 +34,15 @@ class ControlTrail:
         body = {"actor": actor_document(actor)} | separation | dict(payload)
         return append_event(self.state, kind, body, at_ms=self.now(), agent_id=agent_id)
 
+    def payment_event(
+        self, kind: str, payload: Mapping[str, Json], actor: Actor | None, agent_id: str, at_ms: int
+    ) -> None:
+        """Append an event about a payment; `actor` is None when nobody did it."""
+        alone = actor is not None and self.solo
+        separation: dict[str, Json] = {"separationOfDuties": False} if alone else {}
+        who: dict[str, Json] = {"actor": actor_document(actor)} if actor is not None else {}
+        append_event(self.state, kind, who | separation | dict(payload), at_ms=at_ms, agent_id=agent_id)
+
     def refuse_alone(self, actor: Actor) -> None:
         """Return when this actor may act without a proposal.
 

@@ -11,6 +11,7 @@ from mcp_wallet.adapters.sqlite.rows import find_row, first_state
 from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.adapters.sqlite.trail import append_event, new_event
 from mcp_wallet.adapters.sqlite.unwritten import Later
+from mcp_wallet.contract.approvals import approval_id
 from mcp_wallet.contract.events import EventType, decision_payload
 from mcp_wallet.core.anomaly import FREEZE
 from mcp_wallet.core.books import HOUR_MS, counters_at
@@ -222,7 +223,13 @@ class Gate:
         question, decision, intent, payment_id, _ = decided
         agent_id, at_ms = question.draft.agent_id, decision.now_ms
         if decision.outcome is Outcome.REQUIRE_APPROVAL:
-            payload: dict[str, Json] = {"paymentId": payment_id, "fingerprint": intent.fingerprint()}
+            payload: dict[str, Json] = {
+                "paymentId": payment_id,
+                "approvalId": approval_id(payment_id),
+                "fingerprint": intent.fingerprint(),
+                "policyHash": decision.policy_hash,
+                "settingsHash": decision.settings_hash,
+            }
             append_event(self.state, EventType.APPROVAL_REQUESTED, payload, at_ms=at_ms, agent_id=agent_id)
         denials_max, why = question.settings.denials_per_hour, ""
         if decision.outcome is Outcome.DENY and ("agent", agent_id) not in self.state.books.freezes:

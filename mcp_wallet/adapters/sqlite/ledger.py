@@ -110,6 +110,7 @@ class SqliteLedger(OperatorPlane):
         """Refuse every further decision, claim and expiry of this process with a code (`ROLLBACK_DETECTED`)."""
         self._gate.halted = str(code)
         self._execution.halted = True
+        self._approvals.halted = True
 
     @property
     def halted(self) -> bool:

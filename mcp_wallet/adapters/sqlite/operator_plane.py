@@ -4,18 +4,23 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mcp_wallet.adapters.sqlite.agents import Agents
+from mcp_wallet.adapters.sqlite.approvals import Approvals
 from mcp_wallet.adapters.sqlite.changes import Changes
 from mcp_wallet.adapters.sqlite.committer import Committer, raw_of
 from mcp_wallet.adapters.sqlite.control import ControlPlane
 from mcp_wallet.adapters.sqlite.control_trail import ControlTrail
+from mcp_wallet.adapters.sqlite.decided_again import DecidedAgain
 from mcp_wallet.adapters.sqlite.effects import Effects
+from mcp_wallet.adapters.sqlite.keyed import KeyedNames
 from mcp_wallet.adapters.sqlite.operators import Operators, authorize
 from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.adapters.sqlite.versions import Versions
 from mcp_wallet.contract.changes import Change, ChangeKind, NewChange
 from mcp_wallet.contract.events import EventType
+from mcp_wallet.control_ports import ApprovalRequest, Closed
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.credentials import credential_hash, parse_operator_token
+from mcp_wallet.core.decision import Facts
 from mcp_wallet.core.errors import CallerError
 from mcp_wallet.core.four_eyes import Person
 from mcp_wallet.core.identifiers import Address
@@ -23,7 +28,17 @@ from mcp_wallet.core.payees import Payee
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.roles import Verb
 from mcp_wallet.core.settings import Settings
-from mcp_wallet.ports import Actor, AgentKey, AgentRow, Clock, PolicyVersion
+from mcp_wallet.ports import (
+    Actor,
+    AgentKey,
+    AgentRow,
+    Approved,
+    Clock,
+    Denied,
+    Granted,
+    PaymentRecord,
+    PolicyVersion,
+)
 
 SYSTEM: Final = Actor(kind="system", name="wallet")
 
@@ -41,7 +56,12 @@ class OperatorPlane:
         self._versions = Versions(raw, trail)
         effects = Effects(raw, trail, self._operators, self._agents, self._versions, sender)
         self._changes = Changes(raw, trail, self._operators, effects)
-        self._control = ControlPlane(raw, trail, self._operators, self._agents, self._versions, effects)
+        names = KeyedNames(home_key)
+        again = DecidedAgain(raw, state, names, clock)
+        self._approvals = Approvals(raw, trail, self._operators, names, again)
+        self._control = ControlPlane(
+            raw, trail, self._operators, self._agents, self._versions, effects, self._approvals
+        )
 
     # -- people ------------------------------------------------------------------------------------------------
 
@@ -95,6 +115,35 @@ class OperatorPlane:
     ) -> list[Change]:
         """See `ports.ControlLedger`."""
         return await self._committer.read(lambda: self._changes.find(kind=kind, subject=subject, open_only=open_only))
+
+    # -- payments that wait for people -----------------------------------------------------------------------------
+
+    async def approval_requests(self) -> list[ApprovalRequest]:
+        """See `control_ports.ControlLedger`."""
+        return await self._committer.read(self._approvals.requests)
+
+    async def vote(self, name: str, *, approves: bool, reason: str, actor: Actor) -> PaymentRecord:
+        """See `control_ports.ControlLedger`."""
+        said = await self._committer.write(
+            lambda: self._approvals.vote(name, approves=approves, reason=reason, actor=actor)
+        )
+        if isinstance(said, Closed):
+            raise CallerError(ReasonCode.APPROVAL_CLOSED, said.message, {"closedBy": str(said.code)})
+        return said
+
+    async def approvals_due(self) -> tuple[list[Granted], bool]:
+        """See `ports.Ledger`."""
+        if not await self._committer.read(self._approvals.any_waits, of_payments=False):
+            return [], False
+        return await self._committer.read(self._approvals.due)
+
+    async def close_approvals(self) -> int:
+        """See `ports.Ledger`."""
+        return await self._committer.write(self._approvals.close_over)
+
+    async def decide_approved(self, payment_id: str, facts: Facts) -> Approved | Denied | None:
+        """See `ports.Ledger`."""
+        return await self._committer.write(lambda: self._approvals.decide(payment_id, facts))
 
     # -- settings and policies -----------------------------------------------------------------------------------
 

@@ -31,9 +31,9 @@ INSERT: Final = f"INSERT INTO payment ({_INSERTED}) VALUES ({_MARKS})"  # noqa: 
 """Takes what `row_of` returns."""
 _READ: Final = (
     "id, state, expires_at_ms, purpose, gas_limit, max_fee_wei, priority_fee_wei, fee_cap_wei, nonce, unsigned, "
-    "signed, transaction_hash, block_number, ended_by"
+    "signed, transaction_hash, block_number, ended_by, decided_by"
 )
-SELECT: Final = f"SELECT {_READ}, body FROM payment JOIN event ON sequence = id"  # noqa: S608  as above
+SELECT: Final = f"SELECT {_READ}, body FROM payment JOIN event ON sequence = coalesce(decided_by, id)"  # noqa: S608  as above
 SELECT_OPEN: Final = f"{SELECT} WHERE id IN (SELECT id FROM open_payment)"  # noqa: S608  as above
 _BY_ID: Final = f"{SELECT} WHERE id = ?"
 _CHANGES_BY_ID: Final = f"SELECT {_READ} FROM payment WHERE id = ?"  # noqa: S608  as above
@@ -65,6 +65,8 @@ def find_row(raw: Raw, names: KeyedNames, payment_id: str, decided: Decided) -> 
     row = raw.execute(_BY_ID if known is None else _CHANGES_BY_ID, (row_id,)).fetchone()
     if row is None:
         return None
+    if known is not None and row[-1] is not None:  # people approved it: the newer decision counts
+        known, row = None, raw.execute(_BY_ID, (row_id,)).fetchone()
     found = read_row(row) if known is None else _changed(known, row)
     return None if found.record.payment_id != payment_id else found
 
@@ -124,6 +126,7 @@ def read_row(row: tuple[Any, ...]) -> PaymentRow:
 def _changed(decided: PaymentRow, row: tuple[Any, ...]) -> PaymentRow:
     named = dict(zip(_READ.split(", "), row, strict=True))
     record = decided.record._replace(
+        decision_sequence=named["id"],
         state=State(named["state"]),
         approval=None if named["purpose"] is None else _read_approval(named, decided.record),
         nonce=named["nonce"],
@@ -233,6 +236,12 @@ def _permission(approval: Approval) -> tuple[str, ...]:
         str(approval.priority_fee_wei),
         str(approval.fee_cap_wei),
     )
+
+
+def approval_columns(approval: Approval) -> dict[str, str]:
+    """Return the row's columns of an approval that was given after the decision."""
+    names = ("purpose", "gas_limit", "max_fee_wei", "priority_fee_wei", "fee_cap_wei")
+    return dict(zip(names, _permission(approval), strict=True))
 
 
 def _read_approval(named: Mapping[str, Any], decided: PaymentRecord) -> Approval:

@@ -17,7 +17,7 @@ from mcp_wallet.adapters.sqlite.unlisted import LIST_AFTER, Unlisted
 from mcp_wallet.adapters.sqlite.unwritten import Unwritten
 from mcp_wallet.contract.events import parse_rfc3339_ms
 from mcp_wallet.core.anomaly import MEMORY_MS, Watch
-from mcp_wallet.core.books import HOUR_MS, WATCHED, WEEK_MS, Books, payment_of, watch_event
+from mcp_wallet.core.books import HOUR_MS, WATCHED, WEEK_MS, Books, is_first_decision, payment_of, watch_event
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy, compile_policy
 from mcp_wallet.core.decision import Outcome
@@ -26,6 +26,7 @@ from mcp_wallet.core.identifiers import ChainId
 from mcp_wallet.core.lifecycle import State
 from mcp_wallet.core.merkle import Frontier
 from mcp_wallet.core.settings import Settings, settings_of
+from mcp_wallet.core.votes import Vote
 from mcp_wallet.ports import AgentRow, PaymentRecord
 
 _CONTROL: Final = frozenset(
@@ -42,7 +43,10 @@ _CONTROL: Final = frozenset(
     }
 )
 _DECIDED_MAX: Final = 1024
-_DECISION: Final = "policy_decision"
+_VOTES: Final = (
+    "SELECT payment_id, person, at_ms FROM vote v JOIN payment p ON p.id = v.subject WHERE approves = 1 "
+    "AND p.state = 'pending_approval' ORDER BY v.sequence"
+)
 _COUNTING: Final = f"SELECT id, payment_id, state, nonce, gas_limit, max_fee_wei, {COUNTED} FROM payment"  # noqa: S608  as below
 _NOT_LISTED: Final = (
     "SELECT body FROM event WHERE sequence > ? AND instr(body, '\"policy_decision\"') > 0 ORDER BY sequence"
@@ -158,7 +162,7 @@ class LedgerState:
             self.frontier.append(bytes(hashes[:32]))
             event = orjson.loads(body)
             self.books.apply(event, parse_rfc3339_ms(event["timestamp"]))
-            if event["eventType"] == _DECISION and event["sequence"] > listed:
+            if is_first_decision(event) and event["sequence"] > listed:
                 self.unlisted.add_event(event)
             control_changed = control_changed or event["eventType"] in _CONTROL
         if control_changed:
@@ -210,6 +214,8 @@ class LedgerState:
             (books.last_event_ms - DAY_MS,),
         ).fetchall():
             books.fees.paid(ChainId(chain), int(fee_wei), settled_at_ms)
+        for payment_id, person, at_ms in raw.execute(_VOTES).fetchall():
+            books.votes[payment_id] = (*books.votes.get(payment_id, ()), Vote(by=person, approves=True, at_ms=at_ms))
         for kind, value, reason in raw.execute("SELECT kind, value, reason FROM freeze").fetchall():
             books.freezes[kind, value] = reason
         for chain, nonce in raw.execute(
@@ -234,7 +240,7 @@ class LedgerState:
                 books.fees.hold(payment_id, payment.chain, int(gas_limit) * int(max_fee_wei))
         for (body,) in raw.execute(_NOT_LISTED, (_newest_row(raw),)).fetchall():
             event = orjson.loads(body)
-            if event["eventType"] == _DECISION:
+            if is_first_decision(event):
                 self.unlisted.add_event(event)
                 if event["decision"] != Outcome.DENY:  # `_load_denials` counts those
                     at_ms = parse_rfc3339_ms(event["timestamp"])

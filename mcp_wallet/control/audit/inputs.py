@@ -31,6 +31,7 @@ class Inputs:
     _settings: tuple[str, str] | None = None
     _policies: dict[str, tuple[str, str]] = field(default_factory=dict)
     _bound: dict[str, str] = field(default_factory=dict)
+    _owners: dict[str, str] = field(default_factory=dict)
     _read: dict[tuple[str, str], Settings] = field(default_factory=dict)
     _compiled: dict[tuple[str, str, str, str], CompiledPolicy] = field(default_factory=dict)
 
@@ -41,6 +42,8 @@ class Inputs:
             self._settings = as_text(event["version"]), as_text(event["settingsHash"])
         elif kind in ("policy_activated", "policy_rolled_back"):
             self._policies[as_text(event["policyId"])] = as_text(event["version"]), as_text(event["policyHash"])
+        elif kind == "agent_created":
+            self._owners[as_text(event["agentId"])] = as_text(event.get("owner", ""))
         elif kind == "agent_bound":
             self._bound[as_text(event["agentId"])] = as_text(event["policyId"])
 
@@ -56,6 +59,10 @@ class Inputs:
                 raise NotReplayable("settings", digest)
             self._read[version, digest] = found
         return found
+
+    def owner_of(self, agent_id: str) -> str:
+        """Return whose agent it is, empty for one that nobody made."""
+        return self._owners.get(agent_id, "")
 
     def policy_of(self, agent_id: str) -> CompiledPolicy:
         """Return the policy that the agent is under; `NotReplayable` when there is none or it is not kept."""

@@ -7,27 +7,38 @@ values that only the home's key can make (intent id, recipient pseudonym).
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
 
+from mcp_wallet.contract.approvals import approval_id
 from mcp_wallet.contract.events import decision_payload, envelope, parse_rfc3339_ms
 from mcp_wallet.control.audit.inputs import Inputs, NotReplayable
 from mcp_wallet.control.audit.trail import Trail
 from mcp_wallet.control.audit.verify import PROGRESS_ROWS, Progress
 from mcp_wallet.core.anomaly import CODES, FREEZE, Watch
-from mcp_wallet.core.books import HOUR_MS, Books, codes_of, content_of, counters_at, is_given_back, payment_of
+from mcp_wallet.core.books import (
+    HOUR_MS,
+    Books,
+    codes_of,
+    content_of,
+    counters_at,
+    is_first_decision,
+    is_given_back,
+    payment_of,
+)
 from mcp_wallet.core.canonical import Json, canonical_bytes
-from mcp_wallet.core.decision import Outcome, facts_of
+from mcp_wallet.core.decision import Anomaly, Outcome, facts_of
 from mcp_wallet.core.document import as_mapping, as_text
 from mcp_wallet.core.errors import InvariantBroken, WalletError
 from mcp_wallet.core.guards import Hit, Verdict, judge
-from mcp_wallet.core.identifiers import Address, AssetId
-from mcp_wallet.core.intent import PaymentDraft, PaymentIntent
+from mcp_wallet.core.intent import PaymentDraft
 from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.policy_gate import approval_of, decide
 from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.recorded import anomalies_of, draft_of, intent_of
 from mcp_wallet.core.settings import Settings
 
 MISMATCHES_MAX: Final = 100
@@ -128,6 +139,7 @@ class _Replay:
         self._inputs, self._books, self._guards = inputs, Books(), _Guards()
         self._books.watch = Watch()
         self._freeze_due, self._sequence = "", 0
+        self._told: dict[str, tuple[Anomaly, ...]] = {}
 
     def take(self, sequence: int, body: bytes) -> None:
         """Judge the event if it is a decision, then fold it."""
@@ -151,7 +163,7 @@ class _Replay:
         at_ms = parse_rfc3339_ms(as_text(event["timestamp"]))
         self._books.apply(event, at_ms)
         self._inputs.follow(event)
-        if is_decision:
+        if is_first_decision(event):
             self._after_decision(event, at_ms)
         elif is_given_back(event):
             self._guards.free(as_text(event["paymentId"]))
@@ -180,17 +192,22 @@ class _Replay:
         policy = self._inputs.policy_of(draft.agent_id)
         wall_ms = int(as_text(written.get("wallMs", "0")))
         now_ms = max(wall_ms, self._books.last_event_ms)
-        payment = payment_of(event, now_ms)
-        verdict = self._verdict(draft, payment, settings)
-        counters = counters_at(
-            self._books,
-            policy=policy,
-            settings=settings,
-            payment=payment,
-            wall_ms=wall_ms,
-            duplicate=str(verdict.refuse or ""),
-            halted=as_text(written.get("halted", "")),
-        )
+        payment, payment_id = payment_of(event, now_ms), as_text(event["paymentId"])
+        again: Event = {"metadata": {"approvalId": approval_id(payment_id)}} if "metadata" in event else {}
+        verdict = Verdict() if again else self._verdict(draft, payment, settings)
+        with self._books.set_aside(payment_id) if again else nullcontext():
+            counters = counters_at(
+                self._books,
+                policy=policy,
+                settings=settings,
+                payment=payment,
+                wall_ms=wall_ms,
+                duplicate=str(verdict.refuse or ""),
+                halted=as_text(written.get("halted", "")),
+                votes=self._books.votes.get(payment_id, ()) if again else (),
+                requested_by="" if settings.solo or not again else self._inputs.owner_of(draft.agent_id),
+                anomalies=self._told.get(payment_id, ()) if again else None,
+            )
         decision = decide(policy, intent, counters, facts_of(as_mapping(event["facts"])), now_ms)
         rebuilt = envelope(
             "policy_decision",
@@ -214,7 +231,7 @@ class _Replay:
             approval=approval_of(decision, policy, intent, payment_id=payment_id, fingerprint=fingerprint),
         )
         replay: Event = {"answeredBy": verdict.replay} if verdict.replay else {}
-        return rebuilt | replay | {"sequence": sequence}
+        return rebuilt | replay | again | {"sequence": sequence}
 
     def _verdict(self, draft: PaymentDraft, payment: Payment, settings: Settings) -> Verdict:
         """Return what the guards said: a decision that is on the trail was never the replay of another."""
@@ -236,6 +253,8 @@ class _Replay:
         intent = as_mapping(event["intent"])
         agent = as_text(intent["agentId"])
         self._expect_freeze(event, agent)
+        if event["decision"] == Outcome.REQUIRE_APPROVAL:
+            self._told[as_text(event["paymentId"])] = anomalies_of(event)
         if event["decision"] != Outcome.DENY:
             self._guards.hold(as_text(event["paymentId"]), intent, content_of(payment_of(event, at_ms)))
             return
@@ -273,36 +292,6 @@ class _Replay:
             self.report.mismatches.append(found)
 
 
-def intent_of(document: Mapping[str, Json]) -> PaymentIntent:
-    """Return the intent of a decision's `intent` object."""
-    field_of = {"sender": "from"} | {name: _camel(name) for name in PaymentIntent._fields if name != "sender"}
-    return PaymentIntent(**{name: as_text(document[key]) for name, key in field_of.items()})
-
-
-def draft_of(document: Mapping[str, Json], settings: Settings) -> PaymentDraft:
-    """Return the draft of a decision's `intent` object, its names read by these settings."""
-    intent, registry = intent_of(document), settings.registry
-    chain = registry.chain(intent.chain)
-    return PaymentDraft(
-        org_id=intent.org_id,
-        agent_id=intent.agent_id,
-        operation=intent.operation,
-        chain=chain,
-        asset=registry.asset_by_id(AssetId(intent.asset)),
-        sender=Address(intent.sender),
-        to=Address(intent.to),
-        payee=as_text(document["payee"]),
-        amount_units=intent.amount_units,
-        reference=intent.reference,
-        memo=as_text(document["memo"]),
-        category=intent.category,
-        memo_hash=intent.memo_hash,
-        blind=intent.blind,
-        idempotency_key=as_text(document["idempotencyKey"]),
-        settings_hash=settings.hash,
-    )
-
-
 def differences(recorded: Json, rebuilt: Json, pointer: str = "") -> Iterator[tuple[str, str, str]]:
     """Yield JSON pointer, recorded text and rebuilt text of every value that differs."""
     if isinstance(recorded, Mapping) and isinstance(rebuilt, Mapping):
@@ -318,8 +307,3 @@ def differences(recorded: Json, rebuilt: Json, pointer: str = "") -> Iterator[tu
 def _shown(value: Json) -> str:
     text = value if isinstance(value, str) else canonical_bytes(value).decode()
     return text[:SHOWN_CHARACTERS]
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)

@@ -33,7 +33,7 @@ def propose(
         async with operator_session(Verb.PROPOSE) as session:
             home = session.home
             change, loaded = await propose_policy(home.ledger, home.settings, file, reason=reason, actor=session.actor)
-        warnings = [f"warning: {warning}" for warning in loaded.policy.warnings]
+        warnings = [f"warning: {warning}" for warning in loaded.warnings]
         return change_answer(change, warnings, more=_named(change))
 
     finish(command, as_json=as_json)
