@@ -68,6 +68,7 @@ def shown_by(root: Path) -> Mapping[ReasonCode, str]:
     return {code: (vectors.get(code) or tests.get(code, "-")) if code in given else "" for code in ReasonCode}
 
 
+@cache
 def _given(root: Path) -> frozenset[str]:
     """Return the codes that the product's source names where it gives them."""
     sources = [p for p in (root / "mcp_wallet").rglob("*.py") if p.relative_to(root).as_posix() not in SILENT]
@@ -75,6 +76,7 @@ def _given(root: Path) -> frozenset[str]:
     return frozenset(name for text in texts for name in re.findall(r"\bReasonCode\.([A-Z_]+)\b", text))
 
 
+@cache
 def _vectors(root: Path) -> Mapping[str, str]:
     """Return for each code the first vector that expects it: file and id."""
     found: dict[str, str] = {}
@@ -107,6 +109,7 @@ def _codes(value: object) -> Iterator[str]:
             yield from _codes(part)
 
 
+@cache
 def _tests(root: Path) -> Mapping[str, str]:
     """Return for each code the first test file that names it."""
     found: dict[str, str] = {}

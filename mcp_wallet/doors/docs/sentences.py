@@ -7,10 +7,12 @@ What is filled in at run time is shown as `…`.
 import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 ERRORS: Final = frozenset({"CallerError", "OwnerError", "OutsideError"})
+BAD_PARAMETER: Final = "BadParameter"
 USAGE: Final = "usage"
 """Stands for the code of a command line that cannot be understood."""
 WORDS_MIN: Final = 4
@@ -19,11 +21,13 @@ HOLE: Final = "…"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@cache
 def sentences_in(root: Path) -> Mapping[str, list[str]]:
     """Return for each code the sentences that the sources below `root` can say, sorted."""
     found: dict[str, set[str]] = defaultdict(set)
-    for path in sorted(root.rglob("*.py")):
-        for code, sentence in _said(ast.parse(path.read_text("utf-8"))):
+    sources = [path.read_text("utf-8") for path in sorted(root.rglob("*.py"))]
+    for source in (text for text in sources if any(name in text for name in (*ERRORS, BAD_PARAMETER))):
+        for code, sentence in _said(ast.parse(source)):
             if len(sentence.split()) >= WORDS_MIN:
                 found[code].add(sentence)
     return {code: sorted(said) for code, said in found.items()}
@@ -34,7 +38,7 @@ def _said(tree: ast.Module) -> Iterator[tuple[str, str]]:
     makers = dict(_makers(tree))
     for scope, call in _calls(tree):
         name = _name(call.func)
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "BadParameter" and call.args:
+        if isinstance(call.func, ast.Attribute) and call.func.attr == BAD_PARAMETER and call.args:
             code, sentence = USAGE, call.args[0]
         elif name in ERRORS and len(call.args) > 1:
             code, sentence = _code(call.args[0]), call.args[1]

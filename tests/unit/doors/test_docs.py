@@ -23,10 +23,15 @@ ROOT = Path(__file__).parents[3]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
+@pytest.fixture(scope="module")
+def fresh():
+    return pages_of(ROOT)
+
+
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(tmp_path, fresh):
     """A folder whose pages are as the code says."""
-    write_pages(tmp_path, pages_of(ROOT))
+    write_pages(tmp_path, fresh)
     (tmp_path / "pyproject.toml").touch()
     return tmp_path
 
@@ -82,9 +87,9 @@ def test_a_changed_resistance_table_makes_both_its_pages_stale(checkout, monkeyp
 
 
 @promise("pages-follow-code")
-def test_the_check_names_the_stale_page_and_fails(checkout, monkeypatch, capsys):
+def test_the_check_names_the_stale_page_and_fails(checkout, fresh, monkeypatch, capsys):
     monkeypatch.chdir(checkout)
-    monkeypatch.setattr("mcp_wallet.doors.docs.__main__.pages_of", lambda _: pages_of(ROOT))
+    monkeypatch.setattr("mcp_wallet.doors.docs.__main__.pages_of", lambda _: fresh)
     assert main(["--check"]) == 0
     (checkout / "docs" / "cli.md").write_text("old\n")
     assert main(["--check"]) == 1
