@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from mcp_wallet.contract.results import PaymentResult
     from mcp_wallet.core.errors import CallerError, OutsideError, OwnerError, WalletError
     from mcp_wallet.core.reasons import ReasonCode
+    from mcp_wallet.doors.mcp.serving import create_server
     from mcp_wallet.doors.python.answers import Budget, BudgetEntry, HistoryEntry
     from mcp_wallet.doors.python.errors import PolicyError
     from mcp_wallet.doors.python.playground import PythonPlayground, open_playground
@@ -30,6 +31,7 @@ __all__ = [
     "WalletError",
     "Web3Adapter",
     "__version__",
+    "create_server",
     "create_web3_adapter",
     "open_playground",
 ]
@@ -44,6 +46,7 @@ _PUBLIC: Final = {
     "ReasonCode": "mcp_wallet.core.reasons",
     "PolicyWallet": "mcp_wallet.doors.python.wallet",
     "create_web3_adapter": "mcp_wallet.doors.python.wallet",
+    "create_server": "mcp_wallet.doors.mcp.serving",
     "PolicyError": "mcp_wallet.doors.python.errors",
     "PaymentResult": "mcp_wallet.contract.results",
     "Budget": "mcp_wallet.doors.python.answers",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcp_wallet.wiring.playground import make_playground
+from tests.clients.apart import apart
 from tests.clients.callers import Inspector, Served, client_in, langchain_toolkit, own_client
 from tests.clients.scenario import play
 from tests.node.nodes import RunningNode, running_devnet
@@ -32,14 +33,6 @@ async def served(devnet: RunningNode, tmp_path: Path) -> Served:
     bare = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
     env = bare | playground.environ | {"PYTHONPATH": str(ROOT)}
     return Served(sys.executable, ["-m", "mcp_wallet", "serve"], env)
-
-
-def apart(name: str) -> Path:
-    """Return an environment under .tools, or skip."""
-    folder = ROOT / ".tools" / name
-    if not (folder / ".ready").exists():
-        pytest.skip(f"needs .tools/{name}: run `make clients`")
-    return folder
 
 
 @pytest.mark.parametrize(("mode", "era"), [("legacy", LEGACY), (MODERN, MODERN)])

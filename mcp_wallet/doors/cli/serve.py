@@ -10,17 +10,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from mcp_wallet import __version__
 from mcp_wallet.contract.tools import TOOLSETS, parse_toolsets
-from mcp_wallet.control.environment import ProcessEnvironment, read_agent_environment
+from mcp_wallet.control.environment import read_agent_environment
 from mcp_wallet.core.errors import CallerError, OutsideError, WalletError
-
-if TYPE_CHECKING:
-    from mcp_wallet.contract.desk import Desk
-    from mcp_wallet.payments.wallet import Wallet
-    from mcp_wallet.wiring.development import DevelopmentWallet
+from mcp_wallet.doors.mcp.serving import ServedHome, ServedPlayground, server_of
 
 SHARED_ACCOUNT: Final = "key and agent share this account: an agent that can run commands can spend past the policy"
 READ_ONLY_HELP: Final = "Offer no tool that can pay."
@@ -36,69 +31,17 @@ def serve(arguments: Sequence[str]) -> int:
     try:
         toolsets = parse_toolsets(options.toolsets)
         environment = read_agent_environment(os.environ)
-        home = _Playground(options.dev_home) if options.dev else _Home(environment)
+        home = ServedPlayground(options.dev_home, _say) if options.dev else ServedHome(environment)
         home.check()
     except WalletError as error:
         _say(f"{error.code}: {error.message}")
         return _exit_code(error)
     _say(SHARED_ACCOUNT)
-    from mcp_wallet.doors.mcp.server import build_server  # noqa: PLC0415  the SDK is most of the start
-    from mcp_wallet.doors.mcp.stdio import run_stdio  # noqa: PLC0415
-
-    server = build_server(
-        home.open_desk, read_only=options.read_only, toolsets=toolsets, version=__version__, aclose=home.close
-    )
+    server = server_of(home, read_only=options.read_only, toolsets=toolsets)
     gc.freeze()
     gc.enable()
-    run_stdio(server)
+    server.run()
     return 0
-
-
-class _Home:
-    """The home of this environment: opened by the first call, recovered and settled after it."""
-
-    def __init__(self, environment: ProcessEnvironment) -> None:
-        self._environment = environment
-        self._wallet: Wallet | None = None
-
-    def check(self) -> None:
-        from mcp_wallet.wiring.opening import check_servable  # noqa: PLC0415
-
-        check_servable(self._environment)
-
-    async def open_desk(self) -> "Desk":
-        from mcp_wallet.wiring.opening import open_wallet  # noqa: PLC0415
-
-        self._wallet = await open_wallet(self._environment)
-        return self._wallet.desk(self._environment.agent_key)
-
-    async def close(self) -> None:
-        if self._wallet is not None:
-            await self._wallet.close()
-
-
-class _Playground:
-    """A playground of its own: set up behind the first call, while the client shakes hands."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._made: DevelopmentWallet | None = None
-
-    def check(self) -> None:
-        """A playground is always approved."""
-
-    async def open_desk(self) -> "Desk":
-        from mcp_wallet.wiring.development import DevelopmentWallet  # noqa: PLC0415
-
-        if self._made is not None:
-            await self._made.close()
-        self._made = DevelopmentWallet(self._folder, _say)
-        wallet, agent_key = await self._made.open()
-        return wallet.desk(agent_key)
-
-    async def close(self) -> None:
-        if self._made is not None:
-            await self._made.close()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ Arguments are taken raw: the SDK would drop unknown ones without a word and answ
 public verbs that its handlers call are overridden instead, so that every refusal is one of ours.
 """
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from itertools import count
@@ -21,7 +22,7 @@ from pydantic import AnyUrl, ValidationError
 from mcp_wallet.contract.arguments import Arguments, complete_arguments
 from mcp_wallet.contract.desk import Desk, Progress
 from mcp_wallet.contract.tools import AGENT_VERBS, Tool, select_tools
-from mcp_wallet.core.errors import CallerError, InvariantBroken
+from mcp_wallet.core.errors import CallerError, InvariantBroken, OwnerError
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.doors.mcp.answers import answer_of, refusal_of, resource_error_of, sentence_of
 from mcp_wallet.doors.mcp.instructions import instructions_for
@@ -36,6 +37,7 @@ LISTS_FRESH_MS: Final = 300_000
 """How long a client may keep a list: it never changes while the server runs."""
 
 _ServerContext = Context[None, Any]
+_log = logging.getLogger(__name__)
 
 
 class WalletServer(MCPServer[None]):
@@ -70,6 +72,20 @@ class WalletServer(MCPServer[None]):
     async def aclose(self) -> None:
         """Close the desk, within 10 s."""
         await self._opening.aclose()
+
+    def run(self, transport: str = "stdio", **_: object) -> None:
+        """Serve over stdin and stdout until the client leaves; call it in the main thread.
+
+        Raises:
+            OwnerError: `CONFIG_UNAPPROVED` for another transport: nobody would be asked who they are.
+        """
+        from mcp_wallet.doors.mcp.stdio import run_stdio  # noqa: PLC0415  it imports this module
+
+        if transport != "stdio":
+            sentence = "This server speaks over stdin and stdout alone: start it with transport `stdio`."
+            _log.error("%s: %s", ReasonCode.CONFIG_UNAPPROVED, sentence)  # `mcp run` shows nothing of an exception
+            raise OwnerError(ReasonCode.CONFIG_UNAPPROVED, sentence)
+        run_stdio(self)
 
     async def list_tools(self) -> list[ListedTool]:
         """Return the tools in their fixed order."""
