@@ -47,12 +47,14 @@ fix: $(READY) ## format, and repair what ruff can
 	@$(BIN)/ruff check -q --fix-only $(STYLED)
 	@$(BIN)/ruff format $(STYLED)
 
-check: $(READY) ## style, types, architecture, generated docs
+check: $(READY) ## style, types, architecture, generated docs, policies
 	@$(BIN)/ruff format --check -q $(STYLED) || { echo "make fix would reformat the files above"; exit 1; }
 	@$(BIN)/ruff check -q $(STYLED)
 	@$(BIN)/mypy $(CODE)
 	@$(BIN)/lint-imports --no-logo
 	@$(if $(DOCS),$(BIN)/python -m $(DOCS) --check)
+	@$(BIN)/mcp-wallet policy test policies/*.test.yaml --json >/dev/null || \
+	  { $(BIN)/mcp-wallet policy test policies/*.test.yaml; exit 1; }
 
 test: $(READY) ## all tests; those that need Node or anvil say so when they skip
 	@$(BIN)/pytest -q -n 2 tests

@@ -5,8 +5,9 @@ from typing import Final
 
 from mcp_wallet.control.policy_test_file import Case, Freeze, HistoryEntry, TestFile
 from mcp_wallet.core.amount import format_amount, parse_amount
+from mcp_wallet.core.anomaly import Watch
 from mcp_wallet.core.compile import CompiledPolicy
-from mcp_wallet.core.decision import NO_FACTS, Counters, Decision
+from mcp_wallet.core.decision import NO_FACTS, Counters, Decision, Outcome
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.intent import PaymentDraft
 from mcp_wallet.core.matching import Payment
@@ -29,6 +30,7 @@ class Past:
         self._asset = ""
         self._frozen = {covered for freeze in case.frozen for covered in self._freezes(freeze)}
         self._windows = Windows()
+        self._watch = Watch()
         self._counting: list[Payment] = []
         history = [(time_ms(e.at), i, e) for i, e in enumerate(case.history)]
         for _, index, entry in sorted(history, key=lambda item: item[:2]):
@@ -62,6 +64,7 @@ class Past:
             wall_ms=self._wall_ms,
             known_since_ms=self._policy.known_since(payment.to),
             imitates=imitated.name if imitated else "",
+            anomalies=self._watch.found(payment, self._policy.anomaly),
             votes=tuple(Vote(v.by, v.vote == "approve", time_ms(v.at)) for v in self._case.approvals),
             requested_by=self._case.requested_by,
         )
@@ -98,6 +101,7 @@ class Past:
             self._windows.release(payment_id)
         if entry.status in _COUNTING:
             self._counting.append(payment)
+            self._watch.decided(payment_id, payment, Outcome.ALLOW, ())
 
     def _frozen_by(self, payment: Payment) -> tuple[str, ...]:
         values = {

@@ -91,6 +91,7 @@ class Generator:
             self.maybe(source, "cooldown", lambda: self.random.choice(["1s", "30m", "1h"]), 0.2)
             self.maybe(source, "newRecipientHold", lambda: self.random.choice(["1h", "2h", "24h"]), 0.2)
             self.maybe(source, "validity", self.validity, 0.15)
+            self.maybe(source, "anomaly", self.anomaly, 0.3)
         return source
 
     def rule(self, rule_id: str) -> Source:
@@ -120,7 +121,7 @@ class Generator:
     def limit(self, limit_id: str) -> Source:
         """Return a limit on amounts, payments or recipients, or on several of them."""
         match = self.match(lower=True) if self.shape.monotone else self.match(lower=self.random.random() < 0.5)
-        groups = self.some(["agent", "recipient", "asset", "chain", "category"])
+        groups = [] if self.random.random() < 0.3 else self.some(["agent", "recipient", "asset", "chain", "category"])
         limit: Source = {"id": limit_id, "match": match, "window": self.window()}
         self.maybe(limit, "maxAmount", lambda: self.random.choice(["20", "50.00", "100"]), 0.7)
         self.maybe(limit, "maxCount", lambda: self.random.randint(1, 5), 0.3)
@@ -171,6 +172,11 @@ class Generator:
         """Return a validity that begins or ends near now."""
         edge = self.random.choice(["notBefore", "expiresAt"])
         return {edge: self.random.choice(["2027-01-15T08:00:00Z", "2027-01-15T09:00:00Z", "2027-01-15T10:00:00Z"])}
+
+    def anomaly(self) -> Source:
+        """Return what follows on each test."""
+        actions = ["alert", "requireApproval", "deny", "freeze"]
+        return {test: self.random.choice(actions) for test in ("amount", "newRecipient", "velocity", "probing")}
 
     def payment(self, at_ms: int) -> Payment:
         """Return a payment with an amount at, just below or just above a round one."""

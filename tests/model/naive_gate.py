@@ -5,9 +5,10 @@ inputs. Where the two disagree, one of them is wrong.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,13 @@ LISTS = {
     "categories": "CATEGORY_NOT_ALLOWED",
     "hours": "OUTSIDE_HOURS",
 }
+ANOMALIES = {
+    "ANOMALY_AMOUNT": "amount",
+    "ANOMALY_NEW_RECIPIENT": "newRecipient",
+    "ANOMALY_VELOCITY": "velocity",
+    "ANOMALY_PROBING": "probing",
+}
+ENDLESS = str(2**300)
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -60,6 +68,8 @@ class NaiveGate:
 
     policy: Mapping[str, Any]
     world: World
+    counted: dict[tuple[str, int], dict[str, str] | None] = field(default_factory=dict)
+    """Under a limit and a past payment: its group, or None when the limit does not count it; neither ever changes."""
 
     def decide(self, payment: Payment, past: Sequence[Past], counters: Counters, facts: Facts, now_ms: int) -> Answer:
         """Return the answer; of `counters` only what is no window is read, the windows are counted from `past`."""
@@ -73,13 +83,17 @@ class NaiveGate:
             if not self.mismatches(limit.get("match", {}), payment):
                 denials |= self.limit(limit, payment, past, now_ms, before, after)
         asked = {"APPROVAL_REQUIRED" for r in self.rules("requireApproval") if not self.mismatches(r["match"], payment)}
+        found = {str(a.code): self.policy["anomaly"][ANOMALIES[str(a.code)]] for a in counters.anomalies}
+        denials |= {code for code, action in found.items() if action in ("deny", "freeze")}
+        asked |= {"APPROVAL_REQUIRED" for action in found.values() if action == "requireApproval"}
+        noted = {code for code, action in found.items() if action in ("alert", "requireApproval")}
         if asked and not denials and counters.pending >= self.world.pending_max:
             denials = {"TOO_MANY_PENDING"}
         if denials:
-            return Answer("DENY", frozenset(denials | asked), before)
+            return Answer("DENY", frozenset(denials | asked | noted), before)
         if asked:
-            return Answer("REQUIRE_APPROVAL", frozenset(asked), after)
-        return Answer("ALLOW", frozenset({"OK"}), after)
+            return Answer("REQUIRE_APPROVAL", frozenset(asked | noted), after)
+        return Answer("ALLOW", frozenset({"OK"} | noted), after)
 
     # -- rules ------------------------------------------------------------------------------------------------
 
@@ -93,9 +107,9 @@ class NaiveGate:
             missing = self.mismatches({"operations": ["transfer"], **rule["match"]}, payment)
             if not missing:
                 bounds, human = rule["perTransaction"], self.human(payment)
-                if human > Fraction(bounds["max"]):
+                if human > number(bounds["max"]):
                     reasons.append({"PER_TX_LIMIT_EXCEEDED"})
-                elif human < Fraction(bounds.get("min", "0")):
+                elif human < number(bounds.get("min", "0")):
                     reasons.append({"BELOW_MINIMUM"})
                 else:
                     return set()
@@ -123,18 +137,18 @@ class NaiveGate:
             "operations": payment.operation in match.get("operations", [payment.operation]),
             "recipients": self.names(match.get("recipients", "any"), payment.to),
             "categories": payment.category in match.get("categories", [payment.category]),
-            "hours": self.is_open(match.get("hours", {}), payment.at_ms),
+            "hours": "hours" not in match or self.is_open(match["hours"], payment.at_ms),
         }
-        if fits["chains"] and fits["assets"]:
-            fits["amount"] = self.amount_fits(match.get("amount", {}), self.human(payment))
+        if "amount" in match and fits["chains"] and fits["assets"]:
+            fits["amount"] = self.amount_fits(match["amount"], self.human(payment))
         return {part for part, fit in fits.items() if not fit}
 
     def amount_fits(self, bounds: Mapping[str, str], human: Fraction) -> bool:
         return (
-            human > Fraction(bounds.get("gt", "-1"))
-            and human >= Fraction(bounds.get("gte", "-1"))
-            and human < Fraction(bounds.get("lt", str(2**300)))
-            and human <= Fraction(bounds.get("lte", str(2**300)))
+            human > number(bounds.get("gt", "-1"))
+            and human >= number(bounds.get("gte", "-1"))
+            and human < number(bounds.get("lt", ENDLESS))
+            and human <= number(bounds.get("lte", ENDLESS))
         )
 
     def is_open(self, hours: Mapping[str, Any], at_ms: int) -> bool:
@@ -154,7 +168,7 @@ class NaiveGate:
         return address in [self.world.payees[e][0] if e in self.world.payees else e for e in entries]
 
     def human(self, payment: Payment) -> Fraction:
-        return Fraction(payment.amount_units, 10 ** self.world.assets[payment.asset][1])
+        return whole_units(payment.amount_units, self.world.assets[payment.asset][1])
 
     # -- limits -----------------------------------------------------------------------------------------------
 
@@ -167,20 +181,20 @@ class NaiveGate:
         before: dict[str, Fraction],
         after: dict[str, Fraction],
     ) -> set[str]:
+        own = self.group(limit, payment)
         counted = [
             p.payment
-            for p in past
+            for index, p in enumerate(past)
             if p.counts
+            and self.group_of_past(limit, index, p.payment) == own
             and is_within(limit["window"], p.payment.at_ms, now_ms)
-            and not self.mismatches(limit.get("match", {}), p.payment)
-            and self.group(limit, p.payment) == self.group(limit, payment)
         ]
         people = {p.to for p in counted}
         rows = []
         if "maxAmount" in limit:
             unit = Fraction(1, 10 ** self.world.assets[payment.asset][1])
-            most = Fraction(limit["maxAmount"]) // unit * unit
-            spent = sum((self.human(p) for p in counted), Fraction(0))
+            most = number(limit["maxAmount"]) // unit * unit
+            spent = whole_units(sum(p.amount_units for p in counted), self.world.assets[payment.asset][1])
             rows.append(("WINDOW_LIMIT_EXCEEDED", most, spent, self.human(payment)))
         if "maxCount" in limit:
             rows.append(("COUNT_LIMIT_EXCEEDED", Fraction(limit["maxCount"]), Fraction(len(counted)), Fraction(1)))
@@ -193,6 +207,13 @@ class NaiveGate:
         before[limit["id"]] = max(Fraction(0), most - used)
         after[limit["id"]] = max(Fraction(0), most - used - taken)
         return {code for code, most, used, taken in rows if taken and used + taken > most}
+
+    def group_of_past(self, limit: Mapping[str, Any], index: int, payment: Payment) -> dict[str, str] | None:
+        key = limit["id"], index
+        if key not in self.counted:
+            fits = not self.mismatches(limit.get("match", {}), payment)
+            self.counted[key] = self.group(limit, payment) if fits else None
+        return self.counted[key]
 
     def group(self, limit: Mapping[str, Any], payment: Payment) -> dict[str, str]:
         values = {
@@ -266,6 +287,16 @@ class NaiveGate:
         return codes
 
 
+@lru_cache
+def number(text: str) -> Fraction:
+    return Fraction(text)
+
+
+@lru_cache(maxsize=100_000)
+def whole_units(units: int, decimals: int) -> Fraction:
+    return Fraction(units, 10**decimals)
+
+
 def is_within(window: Mapping[str, Any], at_ms: int, now_ms: int) -> bool:
     if "lifetime" in window:
         return True
@@ -279,6 +310,7 @@ def is_within(window: Mapping[str, Any], at_ms: int, now_ms: int) -> bool:
     return (then.year, then.month) == (now.year, now.month)
 
 
+@lru_cache(maxsize=100_000)
 def wall(at_ms: int, timezone: str) -> datetime:
     return datetime.fromtimestamp(at_ms // 1000, ZoneInfo(timezone))
 

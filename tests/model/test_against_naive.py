@@ -3,29 +3,34 @@
 import json
 import os
 import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from random import Random
 from typing import TypeVar
 
 from mcp_wallet.core.compile import CompiledPolicy, compile_policy
-from mcp_wallet.core.decision import NO_FACTS, Counters, Decision, Facts, Outcome
+from mcp_wallet.core.decision import NO_FACTS, Anomaly, Counters, Decision, Facts, Outcome
 from mcp_wallet.core.errors import OwnerError
 from mcp_wallet.core.intent import PaymentIntent
 from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.policy import load_policy
 from mcp_wallet.core.policy_gate import decide
+from mcp_wallet.core.policy_language import GROUPS, Match
 from mcp_wallet.core.resolve import resolve_policy
 from mcp_wallet.core.settings import ChainSettings, Settings
 from mcp_wallet.core.windows import Windows
 from tests.model.generator import ASSETS, BASE, BOOK, LOCAL, REGISTRY, STARTS_MS, Generator, Source
-from tests.model.naive_gate import Answer, NaiveGate, Past, World
+from tests.model.naive_gate import Answer, NaiveGate, Past, World, is_within
 from tests.promises import promise
 
 T = TypeVar("T")
+Gate = Callable[[CompiledPolicy, PaymentIntent, Counters, Facts, int], Decision]
 
-CASES_MIN = 20_000
-PAYMENTS_PER_POLICY = 60
+CASES_MIN = 100_000
+EACH_MIN = 1_000
+PAYMENTS_PER_POLICY = 200
 FEE_CAP_WEI, DAY_CAP_WEI = 1_000, 5_000
 SETTINGS = Settings(
     document={},
@@ -50,6 +55,17 @@ WORLD = World(
 )
 
 
+FEATURES = {
+    *(f"rule {effect}" for effect in ("allow", "deny", "requireApproval")),
+    *(f"part {part}" for part in Match.model_fields),
+    *(f"group {name}" for name in (*GROUPS, "nothing")),
+    *(f"window {kind}" for kind in ("rolling", "lifetime", "calendar day", "calendar week", "calendar month")),
+    *("maxAmount", "maxCount", "maxDistinctRecipients"),
+    *(f"policy {part}" for part in ("cooldown", "newRecipientHold", "validity", "anomaly")),
+}
+"""What must have had a say often enough."""
+
+
 @dataclass
 class TwoGates:
     """Both gates over one policy and one past; what the first admits is held, later confirmed or given back."""
@@ -59,18 +75,30 @@ class TwoGates:
     random: Random
     windows: Windows = field(default_factory=Windows)
     past: list[Past] = field(default_factory=list)
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.naive = NaiveGate(self.source, WORLD)
 
     def step(self, payment: Payment) -> Decision:
         """Decide one payment twice, compare, and carry on as the first gate said."""
         facts, counters = self.facts(payment), self.counters(payment)
         first = decide(self.policy, intent_of(payment), counters, facts, payment.at_ms)
-        second = NaiveGate(self.source, WORLD).decide(payment, self.past, counters, facts, payment.at_ms)
+        second = self.naive.decide(payment, self.past, counters, facts, payment.at_ms)
         assert self.answer_of(first, payment) == second, f"{json.dumps(self.source)}\n{payment}\n{counters}\n{facts}"
-        if first.outcome is not Outcome.DENY:
-            self.windows.hold(str(len(self.past)), payment)
-            self.past.append(Past(payment))
+        self.seen.update(self.features(payment))
+        self.hold(payment, first)
         self.settle()
         return first
+
+    def take(self, payment: Payment, gate: Gate) -> None:
+        """Carry on as another gate says, without comparing."""
+        self.hold(payment, gate(self.policy, intent_of(payment), self.counters(payment), NO_FACTS, payment.at_ms))
+
+    def hold(self, payment: Payment, decision: Decision) -> None:
+        if decision.outcome is not Outcome.DENY:
+            self.windows.hold(str(len(self.past)), payment)
+            self.past.append(Past(payment))
 
     def answer_of(self, decision: Decision, payment: Payment) -> Answer:
         """Return the first gate's decision in the second one's terms."""
@@ -81,6 +109,40 @@ class TwoGates:
             codes=frozenset(str(code) for code in decision.codes),
             remaining={k: Fraction(v, scale if k in in_amounts else 1) for k, v in decision.remaining.items()},
         )
+
+    def features(self, payment: Payment) -> Iterator[str]:
+        """Yield what had a say: rules and limits that match, their kinds, and the parts of all that were looked at."""
+        for rule in self.source["rules"]:
+            yield from (f"part {part}" for part in rule["match"])
+            if not self.naive.mismatches(rule["match"], payment):
+                yield f"rule {rule['effect']}"
+        for limit in self.source["limits"]:
+            if not self.naive.mismatches(limit["match"], payment):
+                yield f"window {next(iter(limit['window']))} {limit['window'].get('calendar', '')}".rstrip()
+                yield from (f"group {name}" for name in limit["groupBy"] or ["nothing"])
+                yield from (part for part in ("maxAmount", "maxCount", "maxDistinctRecipients") if part in limit)
+        yield from (
+            f"policy {part}" for part in ("cooldown", "newRecipientHold", "validity", "anomaly") if part in self.source
+        )
+
+    def most_in_any_window(self) -> None:
+        """Hold every window that ends with a payment, and every calendar period, to each limit on amounts or counts."""
+        kept = [p.payment for p in self.past if p.counts]
+        for limit in self.source["limits"]:
+            counted = [p for p in kept if not self.naive.mismatches(limit["match"], p)]
+            for last in counted:
+                group = self.naive.group(limit, last)
+                inside = [
+                    p
+                    for p in counted
+                    if p.at_ms <= last.at_ms
+                    and self.naive.group(limit, p) == group
+                    and is_within(limit["window"], p.at_ms, last.at_ms)
+                ]
+                if "maxAmount" in limit:
+                    assert sum((self.naive.human(p) for p in inside), Fraction(0)) <= Fraction(limit["maxAmount"])
+                assert len(inside) <= limit.get("maxCount", len(inside))
+                assert len({p.to for p in inside}) <= limit.get("maxDistinctRecipients", len(inside))
 
     def settle(self) -> None:
         """Confirm or give back some payment of the past."""
@@ -115,6 +177,7 @@ class TwoGates:
             halted=rare("ROLLBACK_DETECTED", ""),
             duplicate=rare("DUPLICATE_SUSPECTED", ""),
             fees_today_wei=rare(4_900, 0),
+            anomalies=tuple(Anomaly(code, 2, 1) for code in self.policy.anomaly if self.random.random() < 0.05),
         )
 
     def facts(self, payment: Payment) -> Facts:
@@ -167,9 +230,10 @@ def intent_of(payment: Payment) -> PaymentIntent:
 
 
 @promise("second-gate")
+@promise("no-overspend")
 def test_both_gates_agree_on_every_generated_payment():
     seed = 20_261_123 if os.environ.get("CI") else secrets.randbits(32)
-    random, cases, unloadable, outcomes = Random(seed), 0, 0, dict.fromkeys(Outcome, 0)
+    random, cases, unloadable, outcomes, seen = Random(seed), 0, 0, dict.fromkeys(Outcome, 0), Counter[str]()
     print(f"seed {seed}")  # noqa: T201  what a failure needs to be seen again
     while cases < CASES_MIN:
         source = Generator(random).policy()
@@ -178,12 +242,16 @@ def test_both_gates_agree_on_every_generated_payment():
         except OwnerError:
             unloadable += 1
             continue
-        gates, at_ms = TwoGates(source, policy, random), random.choice(STARTS_MS)
+        gates, at_ms = TwoGates(source, policy, random, seen=seen), random.choice(STARTS_MS)
         # On the half-hour grid payments stand exactly on the edges of windows; between them, anywhere near.
         steps = random.choice([(0, 1_800_000), (0, 1, 999, 60_000, 1_800_000), (0, 3_600_000, 40_000_000)])
         for _ in range(PAYMENTS_PER_POLICY):
             at_ms += random.choice(steps)
             outcomes[gates.step(Generator(random).payment(at_ms)).outcome] += 1
             cases += 1
+        gates.most_in_any_window()
     print(f"{cases} payments, {outcomes}, {unloadable} policies that did not load")  # noqa: T201
+    print("\n".join(f"{count:8} {feature}" for feature, count in sorted(seen.items())))  # noqa: T201
     assert min(outcomes.values()) > CASES_MIN // 100, "a gate that always says the same proves nothing"
+    assert seen.keys() >= FEATURES
+    assert min(seen.values()) >= EACH_MIN
