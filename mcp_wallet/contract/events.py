@@ -69,6 +69,7 @@ class EventType(StrEnum):
     KILL_SWITCH_RELEASED = "kill_switch_released"
     ANOMALY_DETECTED = "anomaly_detected"
     REQUESTS_SUPPRESSED = "requests_suppressed"
+    SHADOW_DECISION = "shadow_decision"
     SIMULATION = "simulation"
     AUDIT_ACCESSED = "audit_accessed"
     ANCHOR_PUBLISHED = "anchor_published"

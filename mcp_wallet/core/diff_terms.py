@@ -10,9 +10,10 @@ from typing import Final, NamedTuple
 from mcp_wallet.core.anomaly import ALERT, ASK, CODES, DENY, FREEZE
 from mcp_wallet.core.decision import Outcome
 from mcp_wallet.core.diff_cells import Cell
-from mcp_wallet.core.diff_limits import Maximum, maxima_of, unmatched
+from mcp_wallet.core.diff_limits import AMOUNT, Maximum, maxima_of, unmatched
 from mcp_wallet.core.diff_people import can_stop_more, unmatched_terms
 from mcp_wallet.core.diff_space import Side, chain_of
+from mcp_wallet.core.identifiers import AssetId
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.votes import ApprovalTerms
 
@@ -34,7 +35,8 @@ class TermChange(NamedTuple):
     Args:
         subject: One of `limit approval cooldown newRecipientHold anomaly fees pendingMax approvalTime disclosure`.
         name: Id of the limit or rule and the field that differs; empty for the others.
-        before: In base units, milliseconds, wei or counts; empty when there is nothing.
+        before: In base units of `asset`, milliseconds, wei or counts; empty when there is nothing.
+        asset: CAIP-19 id for an amount, else empty.
     """
 
     subject: str
@@ -42,6 +44,7 @@ class TermChange(NamedTuple):
     direction: Direction
     before: str
     after: str
+    asset: str = ""
 
 
 def direction_of(before: Outcome, after: Outcome) -> Direction:
@@ -74,17 +77,17 @@ def _limit_changes(cell: Cell) -> Iterator[TermChange]:
     old, new = (maxima_of(side.limits, cell.low) for side in cell.pair)
     asset = cell.assets[0]
     for gone in unmatched(old, new, asset):
-        yield _limit_change(gone, new, Direction.LOOSENS)
+        yield _limit_change(gone, new, Direction.LOOSENS, asset)
     for added in unmatched(new, old, asset):
-        yield _limit_change(added, old, Direction.TIGHTENS)
+        yield _limit_change(added, old, Direction.TIGHTENS, asset)
 
 
-def _limit_change(found: Maximum, others: tuple[Maximum, ...], direction: Direction) -> TermChange:
+def _limit_change(found: Maximum, others: tuple[Maximum, ...], direction: Direction, asset: AssetId) -> TermChange:
     name = f"{found.limit.limit_id}/{found.kind}"
     same = (str(x.most) for x in others if (x.kind, x.limit.limit_id) == (found.kind, found.limit.limit_id))
     here, there = str(found.most), next(same, "")
     before, after = (here, there) if direction is Direction.LOOSENS else (there, here)
-    return TermChange("limit", name, direction, before, after)
+    return TermChange("limit", name, direction, before, after, asset if found.kind == AMOUNT else "")
 
 
 def _people_changes(cell: Cell) -> Iterator[TermChange]:

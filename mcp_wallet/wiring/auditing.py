@@ -4,8 +4,8 @@ The ledger may be damaged: nothing here needs more of it than the question does.
 """
 
 import getpass
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from mcp_wallet.control.audit.checkpoints import AnchorNotes
@@ -97,6 +97,18 @@ async def open_audit(environment: ProcessEnvironment) -> AsyncIterator[AuditRoom
     trail = SqliteTrail(paths.ledger, key=keys.database)
     try:
         yield AuditRoom(environment=environment, paths=paths, keys=keys, trail=trail, anchors=anchors)
+    finally:
+        trail.close()
+
+
+@contextmanager
+def open_trail(paths: HomePaths, keys: HomeKeys) -> Iterator[Trail]:
+    """Give one snapshot of a home's trail; synchronous, on the thread that opens it."""
+    from mcp_wallet.adapters.sqlite.audit_reader import SqliteTrail  # noqa: PLC0415
+
+    trail = SqliteTrail(paths.ledger, key=keys.database)
+    try:
+        yield trail
     finally:
         trail.close()
 

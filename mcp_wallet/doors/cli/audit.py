@@ -84,7 +84,7 @@ def verify(
 
     async def command() -> Answer:
         async with open_audit(read_environment(os.environ)) as room:
-            report = verify_trail(room.trail, room.anchors, key=known, progress=_progress(as_json=as_json))
+            report = verify_trail(room.trail, room.anchors, key=known, progress=progress_of(as_json=as_json))
             if set(report.findings.counts) <= {"unverified_key"}:
                 unrecorded = await _recorded(room, "verify", {"events": str(report.events), "ok": report.ok})
             else:
@@ -131,7 +131,7 @@ def replay(*, as_json: AsJson = False) -> None:
 
     async def command() -> Answer:
         async with open_audit(read_environment(os.environ)) as room:
-            report = replay_trail(room.trail, progress=_progress(as_json=as_json))
+            report = replay_trail(room.trail, progress=progress_of(as_json=as_json))
             unrecorded = await _recorded(room, "replay", {"decisions": str(report.decisions), "ok": report.ok})
         lines = [f"{report.equal} of {report.decisions} decisions come out byte for byte."]
         if report.not_replayable:
@@ -201,7 +201,7 @@ def _found_out(command: Command) -> Command:
     return checked
 
 
-def _progress(*, as_json: bool) -> Callable[[int, int], None] | None:
+def progress_of(*, as_json: bool) -> Callable[[int, int], None] | None:
     """Return what shows progress on a terminal; nobody watches a program's JSON."""
     if as_json or not sys.stderr.isatty():
         return None
