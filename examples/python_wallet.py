@@ -1,12 +1,14 @@
-"""Pay from a Python program, on play money: two refunds, three refusals, and what is left.
+"""Pay from a Python program, on play money: refunds, refusals, a person's yes, and what is left.
 
 Needs `pip install "mcp-wallet[devnet]"`. Run it with `python python_wallet.py`; it makes its own chain and home, and
 both are gone at the end.
 """
 
 import asyncio
+import os
+import sys
 
-from mcp_wallet import PolicyError, PolicyWallet, create_web3_adapter, open_playground
+from mcp_wallet import PolicyError, PolicyWallet, PythonPlayground, create_web3_adapter, open_playground
 
 
 async def main() -> None:
@@ -45,14 +47,34 @@ async def main() -> None:
             print(f"  {receipt.status}, final: {receipt.final}")
             assert (receipt.status, receipt.transaction_hash) == ("pending_approval", "")
 
+            print("The operator says yes, on the command line; then it runs by itself.")
+            await approve(play, receipt.payment_id)
+            while not receipt.final:
+                await asyncio.sleep(0.2)
+                receipt = await wallet.get(payment_id=receipt.payment_id)
+            print(f"  {receipt.status}")
+            assert receipt.status == "confirmed"
+
             budget = await wallet.budget()
             history = await wallet.history(status="confirmed")
             print(f"Left: {budget.message}. Paid: {', '.join(f'{p.amount} to {p.recipient}' for p in history)}.")
-            assert [(p.recipient, p.amount) for p in history] == [("bob", "50.00"), ("alice", "50.00")]
+            assert [(p.recipient, p.amount) for p in history] == [
+                ("alice", "750.00"),
+                ("bob", "50.00"),
+                ("alice", "50.00"),
+            ]
 
         on_chain = {who: await play.dollars(who) for who in ("wallet", "alice", "bob", "mallory")}
         print(f"The chain says: {', '.join(f'{who} {dollars}' for who, dollars in on_chain.items())}.")
-        assert on_chain == {"wallet": "999900.00", "alice": "50.00", "bob": "50.00", "mallory": "0.00"}
+        assert on_chain == {"wallet": "999150.00", "alice": "800.00", "bob": "50.00", "mallory": "0.00"}
+
+
+async def approve(play: PythonPlayground, payment_id: str) -> None:
+    """Do what an operator does; a real program never has the operator's token."""
+    operator = {**os.environ, **play.environ, "MCP_WALLET_OPERATOR_TOKEN": play.operator_token}
+    command = (sys.executable, "-m", "mcp_wallet", "approvals", "approve", payment_id)
+    process = await asyncio.create_subprocess_exec(*command, env=operator, stdout=asyncio.subprocess.DEVNULL)
+    assert await process.wait() == 0
 
 
 async def refusal(wallet: PolicyWallet, payment: dict[str, str]) -> PolicyError:

@@ -82,7 +82,7 @@ def test_the_python_example_that_comes_with_it_pays(installed: Installed):
     installed.run(installed.command, "examples", ".")
     ran = installed.run(str(installed.python), "examples/python_wallet.py")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert ran.stdout.endswith("alice 50.00, bob 50.00, mallory 0.00.\n")
+    assert ran.stdout.endswith("alice 800.00, bob 50.00, mallory 0.00.\n")
 
 
 def test_the_policies_that_come_with_it_pass_their_own_tests(installed: Installed):

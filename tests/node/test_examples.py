@@ -34,7 +34,7 @@ def ran(program: str, folder: Path) -> "subprocess.CompletedProcess[str]":
                 "  confirmed: 50.00 usdc to alice, 49950.00 left today",
                 "  confirmed, replayed: True",
                 "  pending_approval, final: False",
-                "The chain says: wallet 999900.00, alice 50.00, bob 50.00, mallory 0.00.",
+                "The chain says: wallet 999150.00, alice 800.00, bob 50.00, mallory 0.00.",
             ],
         ),
         (
