@@ -40,13 +40,17 @@ class Server:
 
     async def pay(self, **arguments: object) -> dict[str, Any]:
         """Send a payment and ask until it is final or waits for a person; `replayed` is as the first answer said."""
-        first = answer = await self.call("send_payment", **arguments)
+        first = await self.call("send_payment", **arguments)
+        return await self.settled(first, "submitted", "unknown") | {"replayed": first.get("replayed", False)}
+
+    async def settled(self, answer: dict[str, Any], *moving: str) -> dict[str, Any]:
+        """Ask for a payment until its status is none of these."""
         for _ in range(POLLS_MAX):
-            if answer.get("status") not in ("submitted", "unknown"):
+            if answer.get("status") not in moving:
                 break
             await asyncio.sleep(POLL_SECONDS)
             answer = await self.call("get_payment", payment_id=answer["payment_id"])
-        return answer | {"replayed": first.get("replayed", False)}
+        return answer
 
     def kill(self) -> None:
         """Kill the server as a crash would: SIGKILL, no goodbye."""
@@ -75,12 +79,12 @@ class Stage:
             async with Client(stdio_client(parameters, errlog=log)) as client:  # type: ignore[arg-type]
                 yield Server(client, pid_file)
 
-    async def operator(self, *arguments: str) -> tuple[int, dict[str, Any]]:
-        """Run an operator's command and return its exit code and its JSON."""
-        code, out = await self.run(*arguments)
+    async def operator(self, *arguments: str, token: str = "") -> tuple[int, dict[str, Any]]:
+        """Run an operator's command, the owner's without another's token; return its exit code and its JSON."""
+        code, out = await self.run(*arguments, token=token)
         return code, json.loads(out or b"{}")
 
-    async def run(self, *arguments: str) -> tuple[int, bytes]:
+    async def run(self, *arguments: str, token: str = "") -> tuple[int, bytes]:
         """Run an operator's command and return its exit code and what it printed."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -94,7 +98,7 @@ class Stage:
             env={
                 **_inherited(),
                 **self.playground.environ,
-                "MCP_WALLET_OPERATOR_TOKEN": self.playground.operator_token,
+                "MCP_WALLET_OPERATOR_TOKEN": token or self.playground.operator_token,
             },
         )
         out, _ = await process.communicate()

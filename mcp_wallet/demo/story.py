@@ -49,7 +49,7 @@ async def play(stage: Stage, tell: Tell) -> None:
     tell(await _tampered(stage))
     tell(await _crash(stage))
     async with stage.server() as server:
-        for step in (_kill, _unkill):
+        for step in (_approval, _kill, _unkill):
             tell(await step(stage, server))
     tell(await _chain(stage, before))
     for step_alone in (_verify, _replay):
@@ -133,6 +133,23 @@ async def _crash(stage: Stage) -> Told:
 # ------------------------------------------------------------------------------------------------- the operator decides
 
 
+async def _approval(stage: Stage, server: Server) -> Told:
+    waiting = await server.pay(to="alice", amount="600.00", reference="refund #1241")
+    _, own = await stage.operator("approvals", "list")
+    requests = [row["approvalId"] for row in own["payments"] if row["paymentId"] == waiting.get("payment_id")]
+    code, _ = await stage.operator(
+        "approvals", "approve", *requests, "--reason", "the customer called", token=stage.playground.approver_token
+    )
+    answer = await server.settled(waiting, "pending_approval", "submitted", "unknown") if code == 0 else waiting
+    return Told(
+        name="a second person approves",
+        did="asks to pay 600.00 USDC to alice, which waits; nora looks at the request and approves it",
+        expected="pending_approval, then confirmed",
+        got=f"{waiting.get('status')}, then {answer.get('status')}",
+        said=str(answer.get("message", "")),
+    )
+
+
 async def _kill(stage: Stage, server: Server) -> Told:
     await stage.operator("kill", "--all", "--reason", "something looks odd")
     answer = await server.pay(to="alice", amount="1.00", reference="refund #1240")
@@ -154,7 +171,7 @@ async def _chain(stage: Stage, before: dict[str, int]) -> Told:
     return Told(
         name="what the chain shows",
         did="compares balances before and after",
-        expected=_moves(wallet=-76 * DOLLAR, alice=51 * DOLLAR, bob=25 * DOLLAR, mallory=0),
+        expected=_moves(wallet=-676 * DOLLAR, alice=651 * DOLLAR, bob=25 * DOLLAR, mallory=0),
         got=_moves(**moved),
     )
 

@@ -54,6 +54,8 @@ _WHY: Final = {
     ReasonCode.POLICY_CHANGED: "policy or settings changed in between",
     ReasonCode.TRANSACTION_REVERTED: "the chain reverted the transaction",
     ReasonCode.APPROVAL_REQUIRED: "a person must approve it",
+    ReasonCode.APPROVAL_REJECTED: "a person looked at it and said no",
+    ReasonCode.APPROVAL_EXPIRED: "nobody approved it in time",
 }
 
 AGAIN_ON_PURPOSE: Final = (

@@ -41,6 +41,7 @@ class _Notes:
     verifier_key: str
     agent_key: str = field(repr=False)
     operator_token: str = field(repr=False)
+    approver_token: str = field(repr=False)
 
 
 class DevelopmentWallet:
@@ -99,6 +100,7 @@ class DevelopmentWallet:
             verifier_key=made.verifier_key,
             agent_key=made.agent_key,
             operator_token=made.operator_token,
+            approver_token=made.approver_token,
         )
         _write(folder / NOTES, json.dumps(asdict(notes)))
         return notes
@@ -191,9 +193,9 @@ def _announcement(folder: Path, notes: _Notes, *, kept: bool) -> list[str]:
         "playground: 10 ETH and 1000000 USDC; alice and bob can be paid, mallory is in the address book only",
         "playground: 1000 USDC a refund, above 500 with a person's approval, 50000 a day; limits on calls are relaxed",
     ]
+    places = f"MCP_WALLET_HOME={folder}/home MCP_WALLET_KEYS_DIR={folder}/keys MCP_WALLET_STATE_DIR={folder}/state"
+    token = f"MCP_WALLET_OPERATOR_TOKEN={notes.approver_token}"
+    lines.append(f"playground: nora approves what waits, in a terminal: env {places} {token} mcp-wallet approvals list")
     if kept:
-        lines.append(
-            f"playground: for operator commands set MCP_WALLET_HOME={folder}/home MCP_WALLET_KEYS_DIR={folder}/keys "
-            f"MCP_WALLET_STATE_DIR={folder}/state and MCP_WALLET_OPERATOR_TOKEN from {NOTES}"
-        )
+        lines.append(f"playground: the owner's token for all other commands stands in {NOTES}, beside home and keys")
     return lines

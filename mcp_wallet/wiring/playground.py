@@ -11,15 +11,18 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from mcp_wallet.control.agents import add_agent
-from mcp_wallet.control.creation import ChainOptions, HomeOptions
+from mcp_wallet.control.creation import OWNER, ChainOptions, HomeOptions
 from mcp_wallet.control.environment import ProcessEnvironment
 from mcp_wallet.control.policy_files import load_policy_file
 from mcp_wallet.core.identifiers import Address
 from mcp_wallet.core.payees import Payee
+from mcp_wallet.core.roles import ALL_ROLES, Role
 from mcp_wallet.wiring.creation import create_home
 from mcp_wallet.wiring.opening import open_home
 
 AGENT: Final = "refund-processor"
+APPROVER: Final = "nora"
+"""The second person of the playground: she approves what is too large for a rule."""
 ENVIRONMENT: Final = "dev"
 SCRYPT_N: Final = 2
 WEI: Final = 10 * 10**18
@@ -73,6 +76,7 @@ class Playground:
     verifier_key: str
     agent_key: str = field(repr=False)
     operator_token: str = field(repr=False)
+    approver_token: str = field(repr=False)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -122,6 +126,7 @@ async def make_playground(
             chains={"local": chain},
             limits={**RELAXED, **(limits or {})},
             payees=PAYEES,
+            founders={OWNER: ALL_ROLES, APPROVER: frozenset({Role.APPROVER})},
             secret=secret,
             scrypt_n=SCRYPT_N,
         )
@@ -139,6 +144,7 @@ async def make_playground(
         verifier_key=made.verifier_key,
         agent_key=agent_key,
         operator_token=made.operator_token,
+        approver_token=made.operator_tokens[APPROVER],
     )
 
 

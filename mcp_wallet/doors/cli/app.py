@@ -8,6 +8,7 @@ import typer
 
 from mcp_wallet import __version__
 from mcp_wallet.doors.cli.agent import agent_commands
+from mcp_wallet.doors.cli.agent_keys import add_key_commands
 from mcp_wallet.doors.cli.approvals import approval_commands
 from mcp_wallet.doors.cli.audit import audit_commands
 from mcp_wallet.doors.cli.client_config import client_config_command
@@ -70,6 +71,7 @@ app.command("unkill")(unkill_command)
 app.command("budget")(budget_command)
 app.add_typer(config_commands, name="config")
 app.add_typer(wallet_commands, name="wallet")
+add_key_commands(agent_commands)
 app.add_typer(agent_commands, name="agent")
 app.add_typer(operator_commands, name="operator")
 app.add_typer(approval_commands, name="approvals")

@@ -1,4 +1,4 @@
-"""`operator add|list|roles|disable`: the people of this home."""
+"""`operator add|list|roles|disable|review`: the people of this home."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ import typer
 from mcp_wallet.contract.events import rfc3339
 from mcp_wallet.control.justification import required_reason
 from mcp_wallet.control.operators import propose_operator, propose_roles
+from mcp_wallet.control.reviews import operator_access, record_review
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.four_eyes import Person
 from mcp_wallet.core.roles import WHO, Role, Verb, format_roles, parse_roles
@@ -93,6 +94,30 @@ def disable(
             why = required_reason(reason)
             await session.home.ledger.disable_operator(name, reason=why, actor=session.actor)
         return Answer(document={"disabled": name, "reason": why}, lines=[f"{name} can do nothing here any more."])
+
+    finish(command, as_json=as_json)
+
+
+@operator_commands.command("review")
+def review(
+    *,
+    note: Annotated[str, typer.Option(help="What came of it; recording it makes this a review.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show everybody with their roles; with a note, record that you reviewed them."""
+
+    async def command() -> Answer:
+        async with operator_session(Verb.GOVERN if note else Verb.SEE) as session:
+            seen = await operator_access(session.home.ledger)
+            if note:
+                await record_review(session.home.ledger, "operators", seen, note=note, actor=session.actor)
+        rows = [[str(p["name"]), str(p["roles"]), str(p["since"]), "disabled" if p["disabled"] else ""] for p in seen]
+        found: list[Json] = [*seen]
+        return Answer(
+            document={"operators": found, "recorded": bool(note)},
+            table=Table(headings=("operator", "roles", "since", ""), rows=rows),
+            after=[] if note else ["Nothing was recorded: add --note to make it a review."],
+        )
 
     finish(command, as_json=as_json)
 

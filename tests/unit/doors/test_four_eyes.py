@@ -250,3 +250,52 @@ def test_nobody_goes_back_to_solo(pair, tmp_path):
     toml = tmp_path / "home" / "wallet.toml"
     toml.write_text(toml.read_text().replace("solo = false", "solo = true"))
     assert pair.code("nora", "config", "propose") == "CONFIG_UNAPPROVED"
+
+
+def test_an_agent_moves_to_another_policy_by_two(pair, tmp_path):
+    pair.in_force(policy_in(tmp_path))
+    change = pair("nora", "agent", "add", "one", "--policy", "refunds").document["changeId"]
+    pair("omar", "approvals", "approve", change)
+    other = tmp_path / "other.yaml"
+    other.write_text(POLICY.replace("id: refunds", "id: small").replace("5000.00", "1000.00"))
+    pair("nora", "policy", "propose", str(other))
+    pair("omar", "policy", "approve", "small")
+    pair("nora", "policy", "activate", "small")
+    bound = pair("nora", "agent", "bind", "one", "--policy", "small").document
+    assert (bound["state"], pair("nora", "agent", "list").document["agents"][0]["policyId"]) == ("proposed", "refunds")
+    pair("omar", "approvals", "approve", bound["changeId"])
+    assert pair("nora", "agent", "list").document["agents"][0]["policyId"] == "small"
+
+
+async def _opens(folder: Path, api_key: str) -> str:
+    async with open_home(environment_in(folder)) as home:
+        try:
+            await home.ledger.authenticate(api_key)
+        except CallerError as error:
+            return str(error.code)
+    return "open"
+
+
+def test_keys_are_rotated_with_grace_revoked_and_disabled_at_once(pair, tmp_path):
+    pair.in_force(policy_in(tmp_path))
+    made = pair("nora", "agent", "add", "one", "--policy", "refunds").document
+    pair("omar", "approvals", "approve", made["changeId"])
+    old, new = made["apiKey"], pair("nora", "agent", "rotate", "one", "--grace", "1h").document["apiKey"]
+    assert [asyncio.run(_opens(tmp_path, key)) for key in (old, new)] == ["open", "open"]
+    assert len(pair("nora", "agent", "review").document["agents"][0]["keys"]) == 2
+    assert pair("omar", "agent", "revoke", "one", "--key", made["keyId"], "--reason", "seen in a log").code == 0
+    assert [asyncio.run(_opens(tmp_path, key)) for key in (old, new)] == ["CREDENTIAL_REVOKED", "open"]
+    assert pair("omar", "agent", "disable", "one", "--reason", "done").code == 0
+    assert asyncio.run(_opens(tmp_path, new)) == "CREDENTIAL_REVOKED"
+    assert pair.code("nora", "agent", "rotate", "one") == "CREDENTIAL_REVOKED"
+
+
+def test_a_review_stands_on_the_trail_with_what_was_seen(pair):
+    assert pair("nora", "operator", "review").document["recorded"] is False
+    assert pair("nora", "operator", "review", "--note", "all as it should be").document["recorded"] is True
+    (review,) = pair.events("access_review_completed")
+    assert (review["actor"]["name"], review["reviewed"], review["note"]) == (
+        "nora",
+        ["nora", "omar"],
+        "all as it should be",
+    )
