@@ -10,7 +10,10 @@ from typing import Protocol
 
 from mcp_wallet.contract.changes import Change, ChangeKind, NewChange
 from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.compile import CompiledPolicy
+from mcp_wallet.core.explain import Explanation
 from mcp_wallet.core.four_eyes import Person
+from mcp_wallet.core.intent import PaymentDraft
 from mcp_wallet.core.payees import Payee
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.roles import Verb
@@ -76,6 +79,9 @@ class ControlLedger(Protocol):
         Raises:
             CallerError: `CREDENTIAL_INVALID` (recorded as failed login) | `CREDENTIAL_REVOKED` | `PERMISSION_DENIED`.
         """
+
+    async def explain(self, draft: PaymentDraft, policy: CompiledPolicy | None = None) -> Explanation:
+        """Return how the payment would be decided now, by this policy or the one in force; nothing is written."""
 
     async def operators(self) -> list[Person]:
         """Return everybody, disabled ones too."""

@@ -89,7 +89,7 @@ async def agent_budgets(
         policy = compiled_policy(documents, row.policy_id, settings)
         if policy is None:
             continue
-        lines, frozen = await ledger.budget(_agent(row, policy, settings, sender), policy)
+        lines, frozen = await ledger.budget(agent_of(row, policy, settings, sender), policy)
         found.append(
             AgentBudget(agent_id=row.agent_id, policy_id=row.policy_id, lines=tuple(lines), frozen_by=tuple(frozen))
         )
@@ -107,7 +107,8 @@ def compiled_policy(
     return compile_policy(document, version=version, settings=settings)
 
 
-def _agent(row: AgentRow, policy: CompiledPolicy, settings: Settings, sender: Address) -> Agent:
+def agent_of(row: AgentRow, policy: CompiledPolicy, settings: Settings, sender: Address) -> Agent:
+    """Return the agent as its requests are read, by this policy."""
     return Agent(
         org_id=settings.org_id,
         agent_id=row.agent_id,

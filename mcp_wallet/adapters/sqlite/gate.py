@@ -19,6 +19,7 @@ from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import NO_FACTS, Decision, Facts, Outcome
 from mcp_wallet.core.errors import CallerError, InvariantBroken, OwnerError
+from mcp_wallet.core.explain import Explanation, explain
 from mcp_wallet.core.intent import PaymentDraft, PaymentIntent
 from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.policy_gate import approval_of, decide
@@ -95,6 +96,19 @@ class Gate:
         )
         self._react(question, decision)
         return decision
+
+    def explain(self, draft: PaymentDraft, policy: CompiledPolicy | None) -> Explanation:
+        """Return how it would be decided by this policy, or the one in force, and what would change it."""
+        question = self._question(draft)
+        return explain(
+            self.state.books,
+            policy=policy or question.policy,
+            settings=question.settings,
+            draft=draft,
+            wall_ms=question.wall_ms,
+            duplicate=str(question.guards.verdict.refuse or ""),
+            halted=self.halted,
+        )
 
     def decide_and_reserve(self, draft: PaymentDraft, facts: Facts, *, only_refuse: bool = False) -> Later[Answer]:
         """Decide and count now; event, reservation and answer are made when the batch is written out."""

@@ -24,6 +24,7 @@ from mcp_wallet.adapters.sqlite.trail import head_of
 from mcp_wallet.contract.events import EventType
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import NO_FACTS, Decision, Facts, Reason
+from mcp_wallet.core.explain import Explanation
 from mcp_wallet.core.identifiers import ZERO_ADDRESS, Address
 from mcp_wallet.core.intent import Agent, PaymentDraft
 from mcp_wallet.core.lifecycle import State, Step
@@ -145,6 +146,10 @@ class SqliteLedger(OperatorPlane):
     async def simulate(self, draft: PaymentDraft) -> Decision:
         """See `ports.Ledger`."""
         return await self._committer.write(lambda: self._gate.simulate(draft))
+
+    async def explain(self, draft: PaymentDraft, policy: CompiledPolicy | None = None) -> Explanation:
+        """See `control_ports.ControlLedger`."""
+        return await self._committer.read(lambda: self._gate.explain(draft, policy))
 
     async def payment(
         self, *, agent_id: str, payment_id: str = "", reference: str = "", idempotency_key: str = ""

@@ -23,6 +23,7 @@ from mcp_wallet.doors.cli.payee import payee_commands
 from mcp_wallet.doors.cli.payments import budget_command, payment_commands
 from mcp_wallet.doors.cli.policy import policy_commands
 from mcp_wallet.doors.cli.policy_changes import add_change_commands
+from mcp_wallet.doors.cli.policy_explain import add_explain_command
 from mcp_wallet.doors.cli.policy_foresight import add_foresight_commands
 from mcp_wallet.doors.cli.serve import DEV_HELP, DEV_HOME_HELP, READ_ONLY_HELP, TOOLSETS_HELP, serve
 
@@ -77,6 +78,7 @@ app.add_typer(operator_commands, name="operator")
 app.add_typer(approval_commands, name="approvals")
 app.add_typer(payee_commands, name="payee")
 add_change_commands(policy_commands)
+add_explain_command(policy_commands)
 add_foresight_commands(policy_commands)
 app.add_typer(policy_commands, name="policy")
 app.add_typer(payment_commands, name="payments")
