@@ -42,11 +42,22 @@ class Call(NamedTuple):
 
     Args:
         call_id: The model's name for the call; empty when a program called without one.
+        thread_id: LangGraph's name of the conversation; empty where there is none.
+        task_id: LangGraph's name of the node's run, which a run that is repeated has again; empty outside of a graph.
     """
 
     arguments: object
     call_id: str
     thread_id: str = ""
+    task_id: str = ""
+
+    def placed(self, config: RunnableConfig | None) -> "Call":
+        """Return the call with what its place in a graph says of it."""
+        found = (config or {}).get("configurable", {})
+        return self._replace(
+            thread_id=str(found.get("thread_id", "")),
+            task_id="" if self.call_id else str(found.get("checkpoint_ns", "")),
+        )
 
 
 @runtime_checkable
@@ -104,11 +115,11 @@ class WalletTool(BaseTool):
 
     def _run(self, call: Call, config: RunnableConfig) -> Answer:
         with _accidents_told():
-            return self._loop.call(self._answer(call._replace(thread_id=_thread_of(config))))
+            return self._loop.call(self._answer(call.placed(config)))
 
     async def _arun(self, call: Call, config: RunnableConfig) -> Answer:
         with _accidents_told():
-            return await self._loop.acall(self._answer(call._replace(thread_id=_thread_of(config))))
+            return await self._loop.acall(self._answer(call.placed(config)))
 
     async def _answer(self, call: Call) -> Answer:
         try:
@@ -180,12 +191,14 @@ def _keyed(arguments: Arguments, call: Call) -> Arguments:
     """Return the arguments with a key that a repetition of the same call has again, when nothing else names it.
 
     LangGraph runs a node again after an interrupt, and retry middleware runs a tool again; both repeat thread, call and
-    arguments. A call id alone names nothing: models use `call_1` again for something else.
+    arguments. A call id alone names nothing: models use `call_1` again for something else. A node that calls with bare
+    arguments has no call id; the name of its run stands in, and equal calls of one run are one payment.
     """
-    if arguments["idempotency_key"] or arguments["reference"] or not call.call_id:
+    which = call.call_id or (call.task_id and f"in {call.task_id}")
+    if arguments["idempotency_key"] or arguments["reference"] or not which:
         return arguments
     named = {name: str(argument) for name, argument in arguments.items() if isinstance(argument, str | int)}
-    identity = json.dumps([call.thread_id, call.call_id, named], sort_keys=True).encode()
+    identity = json.dumps([call.thread_id, which, named], sort_keys=True).encode()
     return {**arguments, "idempotency_key": "lc-" + hashlib.sha256(_KEY_DOMAIN + identity).hexdigest()[:48]}
 
 
@@ -193,11 +206,6 @@ def _named(arguments: object) -> Arguments:
     if not isinstance(arguments, Mapping):
         raise CallerError(ReasonCode.INTENT_INVALID, "Send the arguments by name, as one object.")
     return arguments
-
-
-def _thread_of(config: RunnableConfig | None) -> str:
-    """Return LangGraph's name of the conversation, or empty text where there is none."""
-    return str((config or {}).get("configurable", {}).get("thread_id", ""))
 
 
 @contextmanager

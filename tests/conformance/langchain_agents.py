@@ -20,7 +20,7 @@ from mcp_wallet.doors.python.desk import ThreadedDesk
 from mcp_wallet.payments.desk import AgentDesk
 from tests.conformance.langchain_door import call_of, desk_at
 from tests.fakechain import FakeChain, FakeSigner
-from tests.worlds import ledger_world
+from tests.worlds import SteppedClock, ledger_world
 
 
 class ScriptedModel(BaseChatModel):
@@ -65,6 +65,7 @@ class AgentWorld:
     chain: FakeChain = field(default_factory=FakeChain)
     signer: FakeSigner = field(default_factory=FakeSigner)
     lost: int = 0
+    clock: SteppedClock = field(default_factory=SteppedClock)
     desk: ThreadedDesk = field(init=False)
 
     @property
@@ -93,7 +94,7 @@ async def agent_world(folder: Path, *, lost: int = 0) -> AsyncIterator[AgentWorl
     closing: list[Callable[[], Any]] = []
 
     async def opened() -> Desk:
-        world = await ledger_world(folder / "ledger.db", sender=made.signer.address)
+        world = await ledger_world(folder / "ledger.db", sender=made.signer.address, clock=made.clock)
         closing.append(world.ledger.close)
         plain = desk_at(world, made.chain, made.signer)
         return _losing(plain, made)

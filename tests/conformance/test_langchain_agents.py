@@ -1,6 +1,7 @@
 """Do real LangChain agents and LangGraph graphs pay what they ask for, and never twice, whatever runs again?"""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -205,13 +206,18 @@ class Refund(TypedDict, total=False):
     answer: str
 
 
-def graph_of(world: AgentWorld, after_paying: Any) -> Any:
-    """A graph whose only node pays, and then does what the test wants."""
+def graph_of(world: AgentWorld, after_paying: Any, *, called: Any = None) -> Any:
+    """A graph whose only node pays, and then does what the test wants.
+
+    Args:
+        called: How the node calls the tool; as a model does unless told otherwise.
+    """
     tool = tools_of(world)["send_payment"]
     runs: list[dict[str, Any]] = []
 
     async def refund(state: Refund, config: RunnableConfig) -> Refund:
-        runs.append(told(await tool.ainvoke(call_of("send_payment", TEN), config)))
+        paid = await (called(tool) if called else tool.ainvoke(call_of("send_payment", TEN), config))
+        runs.append(told(paid) if isinstance(paid, ToolMessage) else json.loads(paid.partition("\n")[2]))
         return {"receipts": list(runs), "answer": after_paying(len(runs))}
 
     graph = StateGraph(Refund)
@@ -230,6 +236,39 @@ async def test_a_node_that_interrupts_after_paying_runs_again_and_pays_once(tmp_
     assert waiting["__interrupt__"][0].value == "Tell alice?"
     assert [receipt["replayed"] for receipt in state["receipts"]] == [False, True]
     assert (state["answer"], world.paid) == ("yes", 1)
+
+
+@promise("exactly-once")
+async def test_a_person_who_takes_an_hour_does_not_make_a_node_pay_again(tmp_path: Path):
+    """The node calls with bare arguments: no call id names the payment, and equal content is long forgotten."""
+    async with agent_world(tmp_path) as world:
+        graph = graph_of(world, lambda times_run: interrupt("Tell alice?"), called=lambda tool: tool.ainvoke(TEN))
+        await graph.ainvoke({}, thread())
+        world.clock.advance(3_600_000)
+        state = await graph.ainvoke(Command(resume="yes"), thread())
+    assert [receipt.get("replayed", False) for receipt in state["receipts"]] == [False, True]
+    assert (state["answer"], world.paid) == ("yes", 1)
+
+
+@promise("exactly-once")
+async def test_an_approval_that_arrives_again_after_an_hour_pays_nothing_more(tmp_path: Path):
+    async with agent_world(tmp_path) as world:
+        agent = guarded(world)
+        await run(agent, "Refund alice.")
+        asked = (await agent.aget_state(thread())).config
+        await run(agent, APPROVE, asked)
+        world.clock.advance(3_600_000)
+        (again,) = answers(await run(agent, APPROVE, asked))
+    assert (told(again)["replayed"], world.paid) == (True, 1)
+
+
+async def test_the_same_node_in_another_run_pays_anew(tmp_path: Path):
+    async with agent_world(tmp_path) as world:
+        graph = graph_of(world, lambda times_run: "done", called=lambda tool: tool.ainvoke(TEN))
+        await graph.ainvoke({}, thread())
+        world.clock.advance(3_600_000)
+        await graph.ainvoke({}, thread())
+        assert world.paid == 2
 
 
 @promise("exactly-once")
