@@ -77,11 +77,17 @@ GUIDES: Final[dict[ReasonCode, Guide]] = {
     _C.TOO_MANY_PENDING: Guide(
         "So many payments wait for a person that one more could starve others of the budget.",
         Who.APPROVER,
-        "Decide the waiting ones, or let them expire.",
+        "Decide the waiting ones (`mcp-wallet approvals list`), or let them expire.",
     ),
-    _C.PERMISSION_DENIED: Guide("The operator's role does not include this.", Who.APPROVER, "Ask one whose role does."),
+    _C.PERMISSION_DENIED: Guide(
+        "The person's roles do not include this.",
+        Who.APPROVER,
+        "Ask somebody whose roles do: `mcp-wallet operator roles` and `mcp-wallet operator list`.",
+    ),
     _C.SECOND_PERSON_REQUIRED: Guide(
-        "What loosens needs somebody other than who proposed it.", Who.APPROVER, "Ask a second person to approve it."
+        "What loosens needs somebody other than who proposed it, and who has been here for a day.",
+        Who.APPROVER,
+        "Ask a second person: `mcp-wallet approvals list` shows what waits.",
     ),
     # freeze
     _C.FROZEN: Guide(
@@ -93,7 +99,7 @@ GUIDES: Final[dict[ReasonCode, Guide]] = {
     _C.NO_MATCHING_RULE: Guide(
         "No allow rule admits the payment; the codes beside it say which part.",
         Who.OPERATOR,
-        "If it should be paid, give the policy a rule that admits it; `mcp-wallet policy show` prints it.",
+        "If it should be paid, give the policy a rule that admits it: `mcp-wallet policy propose`.",
     ),
     _C.RULE_DENIED: Guide("A deny rule matches.", Who.OPERATOR, "A deny rule wins over every other: change that rule."),
     _C.ASSET_NOT_ALLOWED: Guide("No allow rule names this asset.", Who.OPERATOR, "Pay in an asset that one names."),
@@ -101,7 +107,7 @@ GUIDES: Final[dict[ReasonCode, Guide]] = {
     _C.RECIPIENT_NOT_ALLOWED: Guide(
         "The recipient is on no allow rule's list.",
         Who.OPERATOR,
-        "Add the payee to the policy's list and bind the policy again; being in the address book is not enough.",
+        "Put the payee on the policy's list and propose the policy again; the address book is not enough.",
     ),
     _C.RECIPIENT_DENIED: Guide("A deny rule names this recipient.", Who.OPERATOR, "Change that rule, if it is wrong."),
     _C.RECIPIENT_LOOKALIKE: Guide(
@@ -140,7 +146,7 @@ GUIDES: Final[dict[ReasonCode, Guide]] = {
     _C.APPROVAL_REQUIRED: Guide(
         "A person must approve this payment; its budget is held meanwhile.",
         Who.APPROVER,
-        "Do not send it again: ask `get_payment` later.",
+        "Do not send it again: ask `get_payment` later. People decide with `mcp-wallet approvals list`.",
     ),
     _C.APPROVAL_REJECTED: Guide(
         "A person rejected it; nothing was paid.", Who.OPERATOR, "Ask before sending it again."
@@ -187,11 +193,15 @@ GUIDES: Final[dict[ReasonCode, Guide]] = {
     _C.POLICY_CHANGED: Guide(
         "Policy or settings changed while the payment was under way; nothing was paid.", Who.AGENT, "Send it again."
     ),
-    _C.POLICY_MISSING: Guide("No active policy has this name, or the agent has none.", Who.OPERATOR, "Bind one."),
+    _C.POLICY_MISSING: Guide(
+        "No active policy has this name, or the agent has none.",
+        Who.OPERATOR,
+        "`mcp-wallet policy show` lists those in force; `mcp-wallet agent list` says who is bound to which.",
+    ),
     _C.CONFIG_UNAPPROVED: Guide(
         "Settings or environment are not what was approved, or there is no home.",
         Who.OPERATOR,
-        "Do what the sentence says; `mcp-wallet doctor` shows the rest.",
+        "Do what the sentence says; `mcp-wallet doctor` shows the rest, `mcp-wallet config propose` what you edited.",
     ),
     _C.LEDGER_UNAVAILABLE: Guide(
         "The ledger or a file beside it cannot be opened or written.",

@@ -114,7 +114,9 @@ def load_source(path: Path) -> dict[str, object]:
         with path.open("rb") as file:
             content = file.read(SOURCE_BYTES_MAX + 1)
     except FileNotFoundError:
-        raise _unusable("There is no wallet.toml in this home: run `mcp-wallet init`.") from None
+        raise _unusable(
+            "There is no wallet here yet: run `mcp-wallet init`; on play money `mcp-wallet serve --dev` needs none."
+        ) from None
     except OSError as problem:
         raise _unusable("wallet.toml cannot be read: check its permissions.") from problem
     if len(content) > SOURCE_BYTES_MAX:

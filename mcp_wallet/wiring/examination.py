@@ -1,6 +1,6 @@
 """Looking a home over for `doctor`: each check stands alone, so that one that fails hides no other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,7 @@ from mcp_wallet.control.home import OPEN_TO_OTHERS, HomePaths, differing_setting
 from mcp_wallet.core.errors import OutsideError, WalletError
 from mcp_wallet.core.identifiers import checksum_address
 from mcp_wallet.core.settings import Settings
-from mcp_wallet.payments.anchoring import check_rollback
+from mcp_wallet.payments.anchoring import EVENTS_MAX, check_rollback
 from mcp_wallet.wiring.chain_examination import examine_chains
 from mcp_wallet.wiring.opening import OpenHome, anchors_of, notary_of, open_home
 from mcp_wallet.wiring.surroundings import places
@@ -31,7 +31,13 @@ async def examine(environment: ProcessEnvironment) -> list[Check]:
     try:
         async with open_home(environment) as home:
             checks += [_ledger(home), _approved(home), await _trail(home), await _signer(home)]
-            checks += [*_modes(home.settings), await _freezes(home), _payees(home.settings), await _agents(home)]
+            checks += [
+                *_modes(home.settings),
+                *await _people(home),
+                await _freezes(home),
+                _payees(home.settings),
+                await _agents(home),
+            ]
             checks += [*await _agent_key(home, environment), *await examine_chains(home.settings, home.signer.address)]
     except WalletError as error:
         checks.append(_broken("ledger", error, "restore the keys folder of this home"))
@@ -81,7 +87,7 @@ def _approved(home: OpenHome) -> Check:
             name="settings",
             verdict=Verdict.FAILED,
             sentence=f"wallet.toml differs from what is in force in {', '.join(changed)}: servers refuse to start.",
-            mend="put wallet.toml back; `mcp-wallet config show` prints what is in force",
+            mend="mcp-wallet config propose, or put wallet.toml back (mcp-wallet config show prints what is in force)",
         )
     return Check(
         name="settings", verdict=Verdict.OK, sentence=f"Settings version {home.settings.version} are as approved."
@@ -106,7 +112,20 @@ async def _trail(home: OpenHome) -> Check:
             sentence="The checkpoint file outside the home is gone: an older copy of the home would not be noticed.",
             mend="mcp-wallet audit verify, then start a server: it publishes again",
         )
-    return Check(name="trail", verdict=Verdict.OK, sentence=f"{head.size} events contain all that the anchors hold.")
+    return _anchored(head.size, notes)
+
+
+def _anchored(events: int, notes: Sequence[tuple[str, str]]) -> Check:
+    """Return how far the anchors are; their notes are of this log and fit the ledger."""
+    sizes = [(name, int(note.split("\n")[1])) for name, note in notes]
+    held = ", ".join(f"{name} has seen {size}" for name, size in sizes)
+    late = events - min(size for _, size in sizes) > EVENTS_MAX
+    return Check(
+        name="trail",
+        verdict=Verdict.NOTICE if late else Verdict.OK,
+        sentence=f"The trail has {events} events and contains all that the anchors hold: {held}.",
+        mend="start a server: it publishes a checkpoint to every anchor" if late else "",
+    )
 
 
 async def _signer(home: OpenHome) -> Check:
@@ -136,6 +155,21 @@ def _modes(settings: Settings) -> Iterator[Check]:
                 verdict=Verdict.NOTICE,
                 sentence=f"On {name} one node's word frees budget (trustSingleNode).",
             )
+
+
+async def _people(home: OpenHome) -> list[Check]:
+    """Return who runs a home of several people, and what waits for them."""
+    waiting = len(await home.ledger.approval_requests()) + len(await home.ledger.changes(open_only=True))
+    checks = []
+    if not home.settings.solo:
+        people = [f"{p.name} ({', '.join(sorted(p.roles))})" for p in await home.ledger.operators() if not p.disabled]
+        sentence = f"{', '.join(people)}; what loosens needs two of them."
+        checks.append(Check(name="people", verdict=Verdict.OK, sentence=sentence))
+    if waiting:
+        sentence = f"{waiting} payments or proposals wait for a person."
+        mend = "mcp-wallet approvals list"
+        checks.append(Check(name="waiting", verdict=Verdict.NOTICE, sentence=sentence, mend=mend))
+    return checks
 
 
 async def _freezes(home: OpenHome) -> Check:

@@ -117,7 +117,7 @@ def _new_lines(made: NewAgent) -> list[str]:
         *standing,
         "Its API key, shown this once:" if made.in_force else "Its API key, shown this once; dead until then:",
         f"  {made.api_key}",
-        "Give it to the agent's MCP client as MCP_WALLET_AGENT_KEY, with the command `mcp-wallet serve`.",
+        "Give it to the agent's MCP client as MCP_WALLET_AGENT_KEY: `mcp-wallet client-config` prints the whole block.",
     ]
     if made.bound_before:
         lines.append(f"The policy's new version binds {', '.join(made.bound_before)} as well.")

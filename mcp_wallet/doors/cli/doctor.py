@@ -78,7 +78,10 @@ def _planes() -> Check:
             mend="do not serve this build",
         )
     return Check(
-        name="planes", verdict=Verdict.OK, sentence=f"An agent can reach {', '.join(sorted(offered))} and nothing else."
+        name="planes",
+        verdict=Verdict.OK,
+        sentence=f"An agent can reach {', '.join(sorted(offered))} and nothing else; every other command asks for an "
+        "operator's token, and the key signs what Gate 2 sealed and nothing else.",
     )
 
 

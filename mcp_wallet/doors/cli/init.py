@@ -189,6 +189,7 @@ def _answer(made: CreatedHome, chosen: _Chosen) -> Answer:
             "  mcp-wallet payee add NAME ADDRESS",
             "  mcp-wallet agent add NAME --policy FILE",
             "  unset MCP_WALLET_OPERATOR_TOKEN; mcp-wallet doctor",
+            "  mcp-wallet client-config claude-desktop   (or claude-code, cursor, vscode)",
         ],
     )
 

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
-from mcp_wallet.control.health import RESISTANCE
+from mcp_wallet.control.health import RESISTANCE, Verdict
+from mcp_wallet.core.roles import ALL_ROLES
+from mcp_wallet.wiring.examination import _anchored
 from mcp_wallet.wiring.opening import anchors_of, notary_of, open_home
 from tests.unit.control.homes import environment_in
 from tests.unit.doors.commands import ALICE, Commands, environ_of, operator_at, policy_in
@@ -146,3 +148,21 @@ def test_it_says_what_this_shape_resists(tmp_path):
     owner, _ = operator_at(tmp_path, **NO_CHAIN)
     printed = owner("doctor").out
     assert all(attacker in printed for attacker, _ in RESISTANCE)
+
+
+def test_a_home_of_two_says_who_they_are_and_what_waits_for_them(tmp_path):
+    everything = {"nora": ALL_ROLES, "omar": ALL_ROLES}
+    nora, _ = operator_at(tmp_path, solo=False, founders=everything, **NO_CHAIN)
+    found = checks(nora("doctor", "--json"))
+    assert found["people"]["message"].startswith("nora (admin, approver, auditor, operator, viewer), omar (")
+    assert "waiting" not in found
+    nora("payee", "add", "alice", ALICE, "--reason", "a new customer")
+    waiting = checks(nora("doctor", "--json"))["waiting"]
+    assert (waiting["verdict"], waiting["mend"]) == ("notice", "mcp-wallet approvals list")
+
+
+@pytest.mark.parametrize(("events", "verdict"), [(300, Verdict.OK), (301, Verdict.NOTICE)])
+def test_an_anchor_that_fell_behind_is_noticed(events, verdict):
+    check = _anchored(events, [("file", "mcp-wallet/org/log\n44\nroot\n")])
+    assert (check.verdict, bool(check.mend)) == (verdict, verdict is Verdict.NOTICE)
+    assert "file has seen 44" in check.sentence
