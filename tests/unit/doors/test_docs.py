@@ -130,9 +130,9 @@ def commands_in(text: str) -> list[str]:
     blocks = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
-    parts = [part.strip() for line in [*lines, *spans] for part in re.split(r"[;&]+", line.split(" #")[0])]
+    parts = [part.strip() for line in [*lines, *spans] for part in re.split(r"[;&|]+|\$\(", line.split(" #")[0])]
     found = [re.match(r"(?:\w+=\S* )*(?:\S*/)?(mcp-wallet [a-z].*)", part) for part in parts]
-    return [match[1] for match in found if match]
+    return [match[1].rstrip(')"') for match in found if match]
 
 
 def unknown_in(line: str) -> str:
@@ -166,8 +166,8 @@ def test_a_cure_names_only_commands_that_exist():
 
 
 def test_a_command_that_does_not_exist_is_found():
-    text = "Use `mcp-wallet fly`, or\n```sh\nx=1 bin/mcp-wallet serve --dev; cd x\nmcp-wallet kill --loudly  # now\n```"
-    assert [unknown_in(line) for line in commands_in(text)] == ["", "--loudly", "fly"]
+    text = 'Use `mcp-wallet fly`, or\n```sh\nx=1 bin/mcp-wallet serve --dev; echo "$(mcp-wallet audit key)"\nmcp-wallet kill --loudly  # now\n```'
+    assert [unknown_in(line) for line in commands_in(text)] == ["", "", "--loudly", "fly"]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
