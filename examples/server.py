@@ -8,7 +8,7 @@ import os
 
 from mcp_wallet import create_server
 
-mcp = create_server(dev="MCP_WALLET_AGENT_KEY" not in os.environ)
+mcp = create_server(dev=not os.environ.get("MCP_WALLET_AGENT_KEY"))
 
 if __name__ == "__main__":
     mcp.run()

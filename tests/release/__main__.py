@@ -6,6 +6,7 @@ Exit 0 with the sums of the files to publish; 1 with each thing that is not so.
 """
 
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.release.building import ROOT, BuildError, build, committed_tree, unpacked_sdist
+from tests.release.bundle import bundle_name, bundle_of, manifest
 
 MAX_BYTES = 4 * 1024 * 1024
 
@@ -55,11 +57,23 @@ def contents(wheel: Path) -> Iterator[str]:
         yield f"{wheel.name} is larger than {MAX_BYTES} bytes"
 
 
+def bundled(wheel: Path, epoch: int) -> Iterator[str]:
+    """Yield what is wrong with the bundle beside a wheel."""
+    bundle = wheel.parent / bundle_name()
+    if not bundle.exists() or bundle.read_bytes() != bundle_of(wheel, epoch=epoch):
+        yield f"{bundle.name} is not the bundle of {wheel.name}"
+
+
 def versions(wheel: Path) -> Iterator[str]:
     """Yield where another version stands than the one that was built."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     if wheel.name != f"mcp_wallet-{project['version']}-py3-none-any.whl":
         yield f"{wheel.name} is not version {project['version']}"
+    server = json.loads((ROOT / "server.json").read_text("utf-8"))
+    said = {"server.json": server["version"], "its package": server["packages"][0]["version"]}
+    for where, version in (said | {"mcpb/manifest.json": manifest()["version"]}).items():
+        if version != project["version"]:
+            yield f"{where} says version {version}, pyproject.toml {project['version']}"
 
 
 def uncommitted() -> Iterator[str]:
@@ -71,11 +85,12 @@ def uncommitted() -> Iterator[str]:
 
 def check(epoch: int) -> list[str]:
     """Return all that is wrong with dist/."""
-    files = sorted((ROOT / "dist").iterdir())
+    built = ROOT / "dist"
+    files = sorted([*built.glob("*.whl"), *built.glob("*.tar.gz")])
     wheel = next(path for path in files if path.suffix == ".whl")
     with tempfile.TemporaryDirectory() as folder:
         again = list(rebuilt(files, epoch, Path(folder)))
-    return [*uncommitted(), *again, *contents(wheel), *versions(wheel)]
+    return [*uncommitted(), *again, *contents(wheel), *bundled(wheel, epoch), *versions(wheel)]
 
 
 def main() -> int:

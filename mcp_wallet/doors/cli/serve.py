@@ -15,9 +15,8 @@ from typing import Final
 from mcp_wallet.contract.tools import TOOLSETS, parse_toolsets
 from mcp_wallet.control.environment import read_agent_environment
 from mcp_wallet.core.errors import CallerError, OutsideError, WalletError
-from mcp_wallet.doors.mcp.serving import ServedHome, ServedPlayground, server_of
+from mcp_wallet.doors.mcp.serving import SHARED_ACCOUNT, ServedHome, ServedPlayground, server_of
 
-SHARED_ACCOUNT: Final = "key and agent share this account: an agent that can run commands can spend past the policy"
 READ_ONLY_HELP: Final = "Offer no tool that can pay."
 TOOLSETS_HELP: Final = f"Offer only these groups of tools, comma-separated: {', '.join(TOOLSETS)}."
 DEV_HELP: Final = "Play: a throw-away home, a development chain, the refund policy and a funded wallet."

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mcp_wallet import __version__
 from mcp_wallet.contract.tools import parse_toolsets
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mcp_wallet.doors.mcp.server import WalletServer
     from mcp_wallet.payments.wallet import Wallet
     from mcp_wallet.wiring.development import DevelopmentWallet
+
+SHARED_ACCOUNT: Final = "key and agent share this account: an agent that can run commands can spend past the policy"
 
 
 class ServedHome:
@@ -89,6 +91,7 @@ def create_server(*, dev: bool = False, read_only: bool = False, toolsets: str =
     environment = read_agent_environment(os.environ)
     home = ServedPlayground(None, _say) if dev else ServedHome(environment)
     home.check()
+    _say(SHARED_ACCOUNT)
     return server_of(home, read_only=read_only, toolsets=parse_toolsets(toolsets))
 
 
