@@ -166,7 +166,8 @@ def test_a_cure_names_only_commands_that_exist():
 
 
 def test_a_command_that_does_not_exist_is_found():
-    text = 'Use `mcp-wallet fly`, or\n```sh\nx=1 bin/mcp-wallet serve --dev; echo "$(mcp-wallet audit key)"\nmcp-wallet kill --loudly  # now\n```'
+    block = 'x=1 bin/mcp-wallet serve --dev; echo "$(mcp-wallet audit key)"\nmcp-wallet kill --loudly  # now\n'
+    text = f"Use `mcp-wallet fly`, or\n```sh\n{block}```"
     assert [unknown_in(line) for line in commands_in(text)] == ["", "", "--loudly", "fly"]
 
 
