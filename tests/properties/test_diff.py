@@ -4,9 +4,11 @@ import copy
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from mcp_wallet.core import diff_cells
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import NO_FACTS, Counters, Outcome
 from mcp_wallet.core.diff import Classification, PolicyDiff, diff
@@ -28,8 +30,9 @@ SHOWS = {
     Direction.LOOSENS: {Classification.LOOSENS, Classification.BOTH},
 }
 PAYMENTS = 40
+MUTANT_SEEDS = 2_000
 seeds = st.integers(0, 1 << 64).map(Random)
-many = settings(max_examples=80)
+many = settings(max_examples=50)
 
 
 def versions(random: Random) -> tuple[Generator, CompiledPolicy, CompiledPolicy]:
@@ -160,6 +163,8 @@ def contradicted(random: Random) -> bool:
     """Return whether some payment shows a direction that the classification excludes."""
     generator, old, new = versions(random)
     allowed = diff(old, new).classification
+    if allowed is Classification.BOTH:
+        return False
     cases = [situation(generator) for _ in range(PAYMENTS)]
     return any(allowed not in SHOWS[direction_of(outcome(old, case), outcome(new, case))] for case in cases)
 
@@ -216,3 +221,18 @@ def test_a_version_stands_to_itself_as_neutral(random: Random):
     _, old, _ = versions(random)
     found = diff(old, old)
     assert (found.classification, found.changes, found.terms) == (Classification.NEUTRAL, (), ())
+
+
+MUTANTS: dict[str, tuple[object, str, object]] = {
+    "one hour is like another": (diff_cells, "moments_of", lambda *_, from_ms: (from_ms,)),
+    "amounts do not matter": (diff_cells, "amounts_of", lambda _: ((1, 1),)),
+    "recipients do not matter": (diff_cells._Cutter, "_told_apart", lambda self, _: self._recipients[:1]),
+    "denials do not matter": (diff_cells, "DENY", "nothing"),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_careless_comparison_is_contradicted(name: str, monkeypatch: pytest.MonkeyPatch):
+    place, attribute, careless = MUTANTS[name]
+    monkeypatch.setattr(place, attribute, careless)
+    assert any(contradicted(Random(seed)) for seed in range(MUTANT_SEEDS))

@@ -4,6 +4,8 @@ import dataclasses
 
 import pytest
 
+from mcp_wallet.core import diff as diff_module
+from mcp_wallet.core import diff_cells, diff_limits, diff_people
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import Outcome
 from mcp_wallet.core.diff import Classification, classify, diff
@@ -181,3 +183,24 @@ def test_moments_meet_a_night_shift_that_a_clock_change_cuts_short():
     found = moments_of([night, day], [], from_ms=1_893_456_000_000)
     seen = {(night.covers(m), day.covers(m)) for m in found}
     assert seen == {(False, False), (True, False), (True, True), (False, True)}
+
+
+MUTANTS: dict[str, tuple[object, str, object]] = {
+    "every limit stands in for every other": (diff_limits, "_stands_in", lambda *_: True),
+    "a shorter window is as good": (diff_limits, "_lasts", lambda *_: True),
+    "groups do not matter": (diff_limits, "_is_pinned", lambda *_: True),
+    "a narrower match is as good": (diff_limits, "_meets_all", lambda *_: True),
+    "whoever approves": (diff_people, "_stands_in", lambda *_: True),
+    "who may reject does not matter": (diff_people, "_within", lambda *_: True),
+    "terms do not matter": (diff_module, "term_changes", lambda _: ()),
+    "moments do not matter": (diff_cells, "moments_of", lambda *_, from_ms: (from_ms,)),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_careless_comparison_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch):
+    place, attribute, careless = MUTANTS[name]
+    monkeypatch.setattr(place, attribute, careless)
+    expected = dict.fromkeys(TIGHTER, Classification.TIGHTENS) | dict.fromkeys(BOTH, Classification.BOTH)
+    edits = TIGHTER | BOTH
+    assert any(classify(policy(), policy(*edits[edit])) is not answer for edit, answer in expected.items())
