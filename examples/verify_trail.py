@@ -285,7 +285,7 @@ def paid_by(raw: bytes, native: str) -> Document:
 
 def answer(events: list[Document], proof: Document) -> None:
     """Print the five answers about a payment; `Wrong` where one of them does not hold."""
-    decision: Document = next((event for event in events if event["eventType"] == "policy_decision"), {})
+    decision: Document = ([e for e in events if e["eventType"] == "policy_decision"] or [{}])[-1]  # again, after votes
     require(decision, "no decision of this payment is here")
     intent, policy, settings = decision["intent"], decision["policy"], decision["settings"]
     require(fingerprint(intent) == intent["fingerprint"], "the intent does not have the fingerprint that was recorded")
@@ -300,8 +300,9 @@ def answer(events: list[Document], proof: Document) -> None:
     for window in decision["counters"]["windows"]:
         stood = ", ".join(f"{name} {window[name]}" for name in WINDOW_FIELDS if name in window)
         say(f"             {shown(window['id'])} {window['window']}: {stood}")
-    reasons = ", ".join(f"{reason['code']} {reason.get('rule', '')}".strip() for reason in decision["reasons"])
-    say(f"4 decision   {decision['decision']}: {reasons}")
+    why = [f"{reason['code']} {reason.get('rule', '')}".strip() for reason in decision["reasons"]]
+    why += [f"approved by {shown(vote['by'])}" for vote in decision["counters"].get("votes", [])]
+    say(f"4 decision   {decision['decision']}: {', '.join(why)}")
     say(f"5 executed   {executed(events, intent, proof.get('signedTransaction', ''))}")
 
 
@@ -336,9 +337,6 @@ def executed(events: list[Document], intent: Document, raw_hex: str) -> str:
     paid = paid_by(raw, native=intent["asset"] if "/slip44:" in intent["asset"] else "")
     require(fingerprint(intent | paid) == intent["fingerprint"], "the signed bytes are not the approved intent")
     return f"{transaction_hash}, {outcome}; its bytes, signed by {paid['from']}, are exactly the approved intent"
-
-
-# ------------------------------------------------------------------------------------------------------ the two files
 
 
 def verify_payment(proof: Document, vkey: str) -> None:

@@ -10,7 +10,11 @@ import pytest
 from mcp_wallet.control.audit.prove import head_of, prove_payment
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.errors import CallerError
-from tests.trails import VKEY, Lived, lived, notary
+from mcp_wallet.ports import Denied
+from tests.approved import KEY
+from tests.people import people
+from tests.trails import FACTS, VKEY, Lived, decide, lived, notary, receipt, sign
+from tests.worlds import SteppedClock, ledger_world
 
 VERIFIER = Path(__file__).parents[3] / "examples" / "verify_trail.py"
 
@@ -46,6 +50,24 @@ def run(path: Path, text: str, *options: str) -> tuple[int, str]:
 
 def text_of(proof: dict[str, Json]) -> str:
     return json.dumps(proof, indent=2)
+
+
+async def test_what_people_approved_is_proved_with_their_names(tmp_path: Path):
+    world = await ledger_world(tmp_path / "ledger.db", clock=SteppedClock(), sender=KEY.address)
+    (owner,) = await people(world.ledger, "owner")
+    asked = await decide(world, "refund #9", amount="600.00")
+    assert isinstance(asked, Denied)
+    await world.ledger.vote(asked.record.payment_id, approves=True, reason="known", actor=owner)
+    await world.ledger.decide_approved(asked.record.payment_id, FACTS)
+    signed = await sign(world, asked.record.payment_id)
+    await world.ledger.mark_broadcast(asked.record.payment_id)
+    await world.ledger.confirm(asked.record.payment_id, receipt(signed))
+    await world.ledger.close()
+    past = Lived(world, tmp_path / "checkpoints", asked.record.payment_id)
+    code, said = run(tmp_path / "proof.json", text_of(proof_of(past, past.paid)), "--vkey", VKEY)
+    assert code == 0, said
+    assert '4 decision   ALLOW: OK refund-usdc, approved by "owner"' in said
+    assert "are exactly the approved intent" in said
 
 
 async def test_a_paid_payment_is_proved_with_its_five_answers(past: Lived, tmp_path: Path):
