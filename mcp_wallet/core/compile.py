@@ -46,6 +46,8 @@ class CompiledPolicy:
         approval_ttl_ms: How long people have to answer: the shortest `ttl` of the approval rules.
         pending_max: Payments of one agent that may wait for approval.
         fee_caps: Per chain, most wei of fees for one transaction and for 24 hours.
+        listings: Whom the versions of this policy listed that were in force one after the other, this one last; empty
+            where nobody asks since when somebody is listed.
     """
 
     policy_id: str
@@ -66,6 +68,7 @@ class CompiledPolicy:
     approval_ttl_ms: int
     pending_max: int
     fee_caps: Mapping[ChainId, tuple[int, int]]
+    listings: tuple["Listing", ...] = field(default=(), repr=False, compare=False)
     _listed: tuple[AbstractSet[Address], ...] = field(repr=False, compare=False)
     _added: Mapping[Address, int] = field(repr=False, compare=False)
     _agents: frozenset[str] = field(repr=False, compare=False)
@@ -120,14 +123,45 @@ class CompiledPolicy:
         return self._added.keys()
 
     def known_since(self, address: Address) -> int | None:
-        """Return when the recipient became known: a payee when it was added, an address of an allow list always (0).
+        """Return when the recipient became known.
 
-        None for an address that neither the address book nor an allow rule names.
+        A payee when it was added; an address of an allow list when the version came into force that first listed it,
+        without a break since then (0 where no history is at hand); the later of both. None for an address that neither
+        the address book nor an allow rule names.
         """
         added_ms = self._added.get(address)
-        if added_ms is None and self.lists(address):
-            return 0
-        return added_ms
+        if not self.listings and added_ms is not None:
+            return added_ms
+        if not self.lists(address):
+            return added_ms
+        return max(added_ms or 0, self._listed_since(address))
+
+    def _listed_since(self, address: Address) -> int:
+        since_ms = 0
+        for listing in reversed(self.listings):
+            if not any(address in recipients for recipients in listing.recipients):
+                break
+            since_ms = listing.at_ms
+        return since_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Whom one version's allow rules listed, and when it came into force."""
+
+    at_ms: int
+    recipients: tuple[AbstractSet[Address], ...]
+
+
+def listing_of(document: Json, *, at_ms: int) -> Listing:
+    """Return whom a resolved policy lists, from the time of its activation; errors as `compile_policy`."""
+    try:
+        fields = as_mapping(document)
+        rules = read_rules(fields, read_lists(fields))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _malformed() from error
+    allowing = (r.matcher.recipients for r in rules if r.effect == ALLOW and r.matcher.recipients is not None)
+    return Listing(at_ms=at_ms, recipients=_distinct(allowing))
 
 
 def compile_policy(document: Json, *, version: str, settings: Settings) -> CompiledPolicy:

@@ -27,12 +27,15 @@ class ControlTrail:
         """Return the transaction's time in Unix milliseconds, never before the newest event's."""
         return max(self.clock(), self.state.books.last_event_ms)
 
-    def event(self, kind: str, payload: Mapping[str, Json], actor: Actor, agent_id: str = "") -> int:
-        """Append one event and return its sequence."""
+    def event(
+        self, kind: str, payload: Mapping[str, Json], actor: Actor, agent_id: str = "", *, at_ms: int | None = None
+    ) -> int:
+        """Append one event, now or at the time that its transaction has taken, and return its sequence."""
         alone = actor.kind == "operator" and self.state.control.settings is not None and self.solo
         separation: dict[str, Json] = {"separationOfDuties": False} if alone else {}
         body = {"actor": actor_document(actor)} | separation | dict(payload)
-        return append_event(self.state, kind, body, at_ms=self.now(), agent_id=agent_id)
+        when_ms = self.now() if at_ms is None else at_ms
+        return append_event(self.state, kind, body, at_ms=when_ms, agent_id=agent_id)
 
     def payment_event(
         self, kind: str, payload: Mapping[str, Json], actor: Actor | None, agent_id: str, at_ms: int

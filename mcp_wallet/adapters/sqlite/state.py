@@ -4,7 +4,7 @@ At the start it is read from the tables; from then on it follows the trail: unde
 events that other processes appended are folded into it. After a rollback it is forgotten and read again.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 import orjson
@@ -19,7 +19,7 @@ from mcp_wallet.contract.events import parse_rfc3339_ms
 from mcp_wallet.core.anomaly import MEMORY_MS, Watch
 from mcp_wallet.core.books import HOUR_MS, WATCHED, WEEK_MS, Books, is_first_decision, payment_of, watch_event
 from mcp_wallet.core.canonical import Json
-from mcp_wallet.core.compile import CompiledPolicy, compile_policy
+from mcp_wallet.core.compile import CompiledPolicy, Listing, compile_policy, listing_of
 from mcp_wallet.core.decision import Outcome
 from mcp_wallet.core.fees import DAY_MS
 from mcp_wallet.core.identifiers import ChainId
@@ -46,6 +46,10 @@ _DECIDED_MAX: Final = 1024
 _VOTES: Final = (
     "SELECT payment_id, person, at_ms FROM vote v JOIN payment p ON p.id = v.subject WHERE approves = 1 "
     "AND p.state = 'pending_approval' ORDER BY v.sequence"
+)
+_ACTIVATIONS: Final = (
+    "SELECT sequence, at_ms, document FROM policy_activation a JOIN policy_version v "
+    "ON v.policy_id = a.policy_id AND v.version = a.version WHERE a.policy_id = ? ORDER BY sequence"
 )
 _COUNTING: Final = f"SELECT id, payment_id, state, nonce, gas_limit, max_fee_wei, {COUNTED} FROM payment"  # noqa: S608  as below
 _NOT_LISTED: Final = (
@@ -86,6 +90,7 @@ class LedgerState:
         self.books = Books()
         self.control = Control()
         self.horizon_ms = 0
+        self._listed: dict[int, Listing] = {}
         self.watching = False
         self.settled: Frontier | None = None
         """The tree of the newest transaction that this process finished or saw; never changed, read from any thread."""
@@ -98,6 +103,7 @@ class LedgerState:
     def forget(self) -> None:
         """Distrust everything: the next `refresh` reads again."""
         self.known = False
+        self._listed.clear()
         self.decided.clear()
         self.unwritten.forget()
 
@@ -193,7 +199,10 @@ class LedgerState:
             ).fetchall():
                 document = self.lists.restored(raw, orjson.loads(text))
                 control.documents[policy_id] = (str(version), digest, document)
-                control.policies[policy_id] = compile_policy(document, version=str(version), settings=control.settings)
+                policy = compile_policy(document, version=str(version), settings=control.settings)
+                if policy.new_recipient_hold_ms:
+                    policy = replace(policy, listings=self._listings(raw, policy_id))
+                control.policies[policy_id] = policy
         control.agents_by_key, control.agents = read_agents(raw, control.policies)
         self.control = control
         horizon, watching = _horizon_ms(control), any(p.anomaly for p in control.policies.values())
@@ -203,6 +212,15 @@ class LedgerState:
                 self.known = False
                 self.unwritten.write_out(raw, self.frontier)
                 self._load(raw, self.frontier.size)
+
+    def _listings(self, raw: Raw, policy_id: str) -> tuple[Listing, ...]:
+        """Return whom the policy's versions listed, in the order in which they came into force."""
+        rows = raw.execute(_ACTIVATIONS, (policy_id,)).fetchall()
+        for sequence, at_ms, text in rows:
+            if sequence not in self._listed:
+                document = self.lists.restored(raw, orjson.loads(text))
+                self._listed[sequence] = listing_of(document, at_ms=at_ms)
+        return tuple(self._listed[sequence] for sequence, _, _ in rows)
 
     def _load_books(self, raw: Raw, size: int) -> None:
         books = self.books

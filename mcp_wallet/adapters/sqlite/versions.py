@@ -57,14 +57,15 @@ class Versions:
             "policyHashBefore": before[1] if before else "",
         }
         kind = EventType.POLICY_ROLLED_BACK if again else EventType.POLICY_ACTIVATED
-        sequence = self.trail.event(kind, payload | dict(context), actor)
+        at_ms = self.trail.now()
+        sequence = self.trail.event(kind, payload | dict(context), actor, at_ms=at_ms)
         self.raw.execute(
             "UPDATE policy_version SET active = (version = ?) WHERE policy_id = ?",
             (version, policy_id),
         )
         self.raw.execute(
             "INSERT INTO policy_activation (sequence, policy_id, version, at_ms) VALUES (?, ?, ?, ?)",
-            (sequence, policy_id, version, self.trail.now()),
+            (sequence, policy_id, version, at_ms),
         )
         self.raw.execute(
             "UPDATE change SET state = ? WHERE kind = ? AND subject = ? AND state = ? AND version <> ?",

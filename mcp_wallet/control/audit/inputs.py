@@ -1,14 +1,15 @@
 """Which policy and which settings were in force, as the trail itself says; their documents by hash, hash checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
+from mcp_wallet.contract.events import parse_rfc3339_ms
 from mcp_wallet.control.audit.trail import Trail
 from mcp_wallet.core.address_set import ADDRESS_BYTES, AddressSet, ListCommitment
 from mcp_wallet.core.canonical import Json
-from mcp_wallet.core.compile import CompiledPolicy, compile_policy
+from mcp_wallet.core.compile import CompiledPolicy, compile_policy, listing_of
 from mcp_wallet.core.document import as_mapping, as_text
 from mcp_wallet.core.resolve import policy_hash
 from mcp_wallet.core.settings import Settings, settings_of
@@ -33,7 +34,8 @@ class Inputs:
     _bound: dict[str, str] = field(default_factory=dict)
     _owners: dict[str, str] = field(default_factory=dict)
     _read: dict[tuple[str, str], Settings] = field(default_factory=dict)
-    _compiled: dict[tuple[str, str, str, str], CompiledPolicy] = field(default_factory=dict)
+    _activations: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    _compiled: dict[tuple[str, str, str, str, int], CompiledPolicy] = field(default_factory=dict)
 
     def follow(self, event: Mapping[str, Json]) -> None:
         """Note a change of what is in force."""
@@ -41,7 +43,10 @@ class Inputs:
         if kind == "config_applied":
             self._settings = as_text(event["version"]), as_text(event["settingsHash"])
         elif kind in ("policy_activated", "policy_rolled_back"):
-            self._policies[as_text(event["policyId"])] = as_text(event["version"]), as_text(event["policyHash"])
+            policy_id, digest = as_text(event["policyId"]), as_text(event["policyHash"])
+            self._policies[policy_id] = as_text(event["version"]), digest
+            at_ms = parse_rfc3339_ms(as_text(event["timestamp"]))
+            self._activations.setdefault(policy_id, []).append((at_ms, digest))
         elif kind == "agent_created":
             self._owners[as_text(event["agentId"])] = as_text(event.get("owner", ""))
         elif kind == "agent_bound":
@@ -71,15 +76,23 @@ class Inputs:
         if active is None:
             raise NotReplayable("policy", "")
         version, digest = active
-        key = (version, digest, settings.version, settings.hash)
+        activations = self._activations.get(self._bound.get(agent_id, ""), [])
+        key = (version, digest, settings.version, settings.hash, len(activations))
         found = self._compiled.get(key)
         if found is None:
-            document = as_mapping(_parsed("policy", digest, self.trail.policy_text(digest)))
-            if policy_hash(document) != digest:
-                raise NotReplayable("policy", digest)
-            document = {**document, "lists": self._lists(digest, as_mapping(document["lists"]))}
-            found = self._compiled[key] = compile_policy(document, version=version, settings=settings)
+            found = compile_policy(self._document(digest), version=version, settings=settings)
+            if found.new_recipient_hold_ms:
+                listings = [listing_of(self._document(named), at_ms=at_ms) for at_ms, named in activations]
+                found = replace(found, listings=tuple(listings))
+            self._compiled[key] = found
         return found
+
+    def _document(self, digest: str) -> Json:
+        """Return a policy with its lists, hash checked."""
+        document = as_mapping(_parsed("policy", digest, self.trail.policy_text(digest)))
+        if policy_hash(document) != digest:
+            raise NotReplayable("policy", digest)
+        return {**document, "lists": self._lists(digest, as_mapping(document["lists"]))}
 
     def _lists(self, digest: str, lists: Mapping[str, Json]) -> dict[str, Json]:
         """Return the policy's lists, the long ones read and hashed again."""
