@@ -80,7 +80,7 @@ def _planes() -> Check:
     return Check(
         name="planes",
         verdict=Verdict.OK,
-        sentence=f"An agent can reach {', '.join(sorted(offered))} and nothing else; every other command asks for an "
+        sentence=f"An agent can reach {', '.join(sorted(offered))} and nothing else; a command that decides or changes something asks for an "
         "operator's token, and the key signs what Gate 2 sealed and nothing else.",
     )
 
