@@ -80,8 +80,8 @@ def _planes() -> Check:
     return Check(
         name="planes",
         verdict=Verdict.OK,
-        sentence=f"An agent can reach {', '.join(sorted(offered))} and nothing else; a command that decides or changes something asks for an "
-        "operator's token, and the key signs what Gate 2 sealed and nothing else.",
+        sentence=f"An agent can reach {', '.join(sorted(offered))} and nothing else; a command that "
+        "decides or changes something asks for an operator's token, and the key signs only what Gate 2 sealed.",
     )
 
 
