@@ -55,25 +55,35 @@ def init_command(
     ] = None,
     operator: Annotated[
         list[str] | None,
-        typer.Option(help="A person of the first hour, NAME or NAME=ROLE,ROLE; two of them make a home of four eyes."),
+        typer.Option(
+            metavar="NAME",
+            help="A person of the first hour, NAME or NAME=ROLE,ROLE; two of them make a home of four eyes.",
+        ),
     ] = None,
     plaintext: Annotated[bool, typer.Option("--plaintext", help="Do not encrypt the ledger.")] = False,
     environment: Annotated[str, typer.Option(help="Part of every agent key.")] = "production",
     org_id: Annotated[str, typer.Option(help="The organisation's name; a random one when left out.")] = "",
-    chain: Annotated[list[str] | None, typer.Option(help="A chain's short name; repeat for more.")] = None,
+    chain: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A chain's short name; repeat for more.")
+    ] = None,
     node: Annotated[
         list[str] | None,
-        typer.Option(help="Its node's address; repeat for more. With several chains: one each, or NAME=ADDRESS."),
+        typer.Option(
+            metavar="ADDRESS",
+            help="Its node's address; repeat for more. With several chains: one each, or NAME=ADDRESS.",
+        ),
     ] = None,
-    max_fee_wei: Annotated[int, typer.Option(min=1, help="Most that one transaction's fee may be.")] = MAX_FEE_WEI,
+    max_fee_wei: Annotated[
+        int, typer.Option(min=1, metavar="WEI", help="Most that one transaction's fee may be.")
+    ] = MAX_FEE_WEI,
     max_fee_per_day_wei: Annotated[
-        int, typer.Option(min=1, help="Most that all fees of a day may be, per chain.")
+        int, typer.Option(min=1, metavar="WEI", help="Most that all fees of a day may be, per chain.")
     ] = MAX_FEE_PER_DAY_WEI,
     trust_single_node: Annotated[
         bool, typer.Option("--trust-single-node", help="One node's word frees budget.")
     ] = False,
     import_key_file: Annotated[
-        Path | None, typer.Option(help="A file (0600) with the account's private key, 64 hex digits.")
+        Path | None, typer.Option(metavar="FILE", help="A file (0600) with the account's private key, 64 hex digits.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
