@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from mcp_wallet.core.building import build_payment
@@ -16,7 +16,7 @@ from mcp_wallet.payments.desk import AgentDesk
 from mcp_wallet.payments.pipeline import Pipeline
 from mcp_wallet.payments.settle import Settlement
 from mcp_wallet.payments.suppression import Suppressed
-from mcp_wallet.ports import Actor, Builder, Chains, Clock, Ledger, Signer
+from mcp_wallet.ports import Actor, Builder, ChainPort, Chains, Clock, Ledger, Signer
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,13 @@ SYSTEM: Final = Actor(kind="system", name="wallet")
 
 
 class Recorder(Protocol):
-    """The one operator verb that the wallet itself needs: an event that changes no table."""
+    """What the wallet itself needs of the operators' side: an event that changes no table, and what is in force."""
+
+    async def settings(self) -> Settings | None:
+        """See `control_ports.ControlLedger.settings`."""
 
     async def record(self, event_type: str, payload: dict[str, Json], *, actor: Actor) -> int:
-        """See `ports.ControlLedger.record`."""
+        """See `control_ports.ControlLedger.record`."""
 
 
 class Lease(Protocol):
@@ -63,17 +66,21 @@ class Wallet:
         check: Callable[[], Awaitable[None]],
         build: Builder = build_payment,
         monotonic: Callable[[], float] = time.monotonic,
+        follow: Callable[[Settings], Sequence[ChainPort]] = lambda _: (),
     ) -> None:
         """Take the parts; nothing runs until `start`.
 
         Args:
+            follow: Told of settings that came in force while the wallet is open; returns the chains that it replaced,
+                which payments under way go on with until the wallet is closed.
             monotonic: Seconds of a clock that never goes back, for patience only.
             check: Awaited once before the first payment: compares ledger and anchors, and halts the ledger when it is
                 behind (SPEC section 8, Rollback).
         """
         self.ledger, self.settings = ledger, settings
         self._recorder, self._notary, self._anchoring, self._lease = recorder, notary, anchoring, lease
-        self._chains, self._clock, self._check = chains, clock, check
+        self._chains, self._clock, self._check, self._follow = chains, clock, check, follow
+        self._replaced: list[ChainPort] = []
         self._settlement = Settlement(ledger, chains, signer, settings, monotonic, build)
         self._pipeline = Pipeline(ledger, chains, self._settlement)
         self._approved = ApprovedPayments(ledger, chains, self._settlement)
@@ -104,6 +111,13 @@ class Wallet:
         assert self._starting is not None  # noqa: S101  just created
         await asyncio.shield(self._starting)
 
+    async def follow_settings(self) -> None:
+        """Reach nodes, and judge receipts, by the settings that are in force now; decisions do so by themselves."""
+        active = await self._recorder.settings()
+        if active is not None and active.hash != self.settings.hash:
+            self._replaced += self._follow(active)
+            self.settings = self._settlement.settings = active
+
     async def close(self) -> None:
         """Stop driving (everything durable goes on at the next start), anchor the head, close the ledger."""
         begun = [task for task in (self._starting, self._round) if task is not None]
@@ -120,7 +134,7 @@ class Wallet:
         except WalletError as error:
             log.warning("closing: %s", error.message)
         finally:
-            for chain in self._chains.by_id.values():
+            for chain in (*self._chains.by_id.values(), *self._replaced):
                 await chain.close()
             await self.ledger.close()
 
@@ -145,6 +159,7 @@ class Wallet:
         adopt_after_ms = 0
         while True:
             try:
+                await self.follow_settings()
                 if not self.ledger.halted and self._lease.acquire():
                     await self.ledger.expire_overdue()
                     await self._adopt(adopt_after_ms)

@@ -170,6 +170,7 @@ def _wallet(
         clock=wall_clock,
         check=check,
         build=build,
+        follow=chains.by_id.follow if isinstance(chains.by_id, _LazyChains) else lambda _: [],
     )
 
 
@@ -179,6 +180,16 @@ class _LazyChains(Mapping[ChainId, ChainPort]):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._made: dict[ChainId, ChainPort] = {}
+
+    def follow(self, settings: Settings) -> list[ChainPort]:
+        """Return the chains that these settings reach otherwise than before; they are made anew when next asked."""
+        before, self._settings = self._settings, settings
+        changed = [
+            chain_id
+            for chain_id in self._made
+            if before.chains.get(chain_id) != settings.chains.get(chain_id) or before.registry != settings.registry
+        ]
+        return [self._made.pop(chain_id) for chain_id in changed]
 
     def __getitem__(self, chain_id: ChainId) -> ChainPort:
         if chain_id not in self._made:
