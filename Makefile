@@ -97,7 +97,7 @@ APART := $(addprefix $(TOOLS)/,$(addsuffix /.ready,installed clients sdk suite))
 clients: $(APART) ## fetch other MCP clients into .tools (needs npm)
 	@:
 
-$(TOOLS)/installed/.ready: requirements/devnet.txt
+$(TOOLS)/installed/.ready: requirements/examples.txt
 $(TOOLS)/clients/.ready: requirements/clients.txt
 $(TOOLS)/installed/.ready $(TOOLS)/clients/.ready: | $(READY)
 	@$(BIN)/python -m venv --clear $(@D)
@@ -135,7 +135,7 @@ LOCK := PIP_CONFIG_FILE=/dev/null $(BIN)/uv pip compile -q --no-config --univers
 lock: $(READY) ## resolve requirements/*.txt again; UP=--upgrade takes newer releases
 	@$(LOCK) $(UP) --extra dev pyproject.toml -o requirements/dev.txt
 	@$(LOCK) $(UP) -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
-	@$(LOCK) $(UP) -c requirements/dev.txt --extra devnet pyproject.toml -o requirements/devnet.txt
+	@$(LOCK) $(UP) -c requirements/dev.txt --extra devnet pyproject.toml requirements/examples.in -o requirements/examples.txt
 	@$(LOCK) $(UP) requirements/clients.in -o requirements/clients.txt
 	@! grep -nE '://|^--' requirements/*.txt || { echo "an address got into the lock"; exit 1; }
 

@@ -1,6 +1,7 @@
 """Does what was installed from the wheel work, with nothing of the checkout near it?"""
 
 import json
+import os
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
@@ -9,8 +10,17 @@ from mcp import Client, StdioServerParameters
 from packaging.requirements import Requirement
 
 from mcp_wallet import __version__
+from tests.clients.apart import apart
 from tests.distribution.installed import Installed
 from tests.release.building import ROOT
+
+VERIFY = """\
+export MCP_WALLET_HOME=play/home MCP_WALLET_KEYS_DIR=play/keys MCP_WALLET_STATE_DIR=play/state
+token='import json; print(json.load(open("play/playground.json"))["operator_token"])'
+export MCP_WALLET_OPERATOR_TOKEN="$(python -c "$token")"
+mcp-wallet audit tail --all --json > trail.jsonl &&
+python examples/verify_trail.py trail.jsonl --vkey "$(mcp-wallet audit key)"
+"""
 
 
 def test_the_program_is_called_as_the_distribution_is(installed: Installed):
@@ -91,3 +101,58 @@ def test_the_policies_that_come_with_it_pass_their_own_tests(installed: Installe
     assert tests
     ran = installed.run(installed.command, "policy", "test", *tests)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("program", ["python_wallet.py", "langchain_agent.py", "langgraph_human.py"])
+def test_an_example_runs_where_it_was_written_to(installed: Installed, program: str):
+    installed.run(installed.command, "examples", ".")
+    ran = installed.run(str(installed.python), f"examples/{program}")
+    assert ran.returncode == 0, ran.stderr
+    assert "The chain says: " in ran.stdout
+
+
+def test_the_fingerprint_example_runs_where_it_was_written_to(installed: Installed, node_binary: Path):
+    installed.run(installed.command, "examples", ".")
+    ran = installed.run(str(node_binary), "examples/fingerprint.mjs")
+    assert (ran.returncode, ran.stdout.split()[0]) == (0, "same")
+
+
+def test_an_agent_of_a_second_framework_pays_through_the_installed_program(installed: Installed):
+    installed.run(installed.command, "examples", ".")
+    ran = installed.run(str(apart("clients") / "bin" / "python"), "examples/openai_agents.py")
+    assert ran.returncode == 0, ran.stderr
+    assert "Alice was paid once for order 77." in ran.stdout
+
+
+async def test_the_server_module_serves_and_its_trail_is_verified_without_the_wallet(installed: Installed):
+    installed.run(installed.command, "examples", ".")
+    serve = StdioServerParameters(
+        command=installed.command,
+        args=["serve", "--dev", "--dev-home", "play"],
+        env=installed.environ,
+        cwd=installed.folder,
+    )
+    async with Client(serve) as client:
+        await client.call_tool("send_payment", {"to": "alice", "amount": "50.00", "reference": "r1"})
+    verified = installed.run("/bin/sh", "-c", VERIFY)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    module = StdioServerParameters(
+        command=str(installed.python), args=["examples/server.py"], env=installed.environ, cwd=installed.folder
+    )
+    async with Client(module) as client:
+        assert (await client.call_tool("list_payees", {})).is_error is False
+
+
+@pytest.mark.parametrize("client", ["claude-desktop", "claude-code", "cursor", "vscode"])
+async def test_each_clients_configuration_starts_the_installed_program(installed: Installed, client: str):
+    ran = installed.run(installed.command, "client-config", client, "--dev", "--json")
+    assert ran.returncode == 0, ran.stderr
+    block = json.loads(ran.stdout)["configuration"]
+    entry = (block.get("mcpServers") or block["servers"])["wallet"]
+    assert entry["command"] == installed.command
+    bare = {"HOME": str(installed.folder), "PATH": os.defpath} | entry.get("env", {})
+    parameters = StdioServerParameters(command=entry["command"], args=entry["args"], env=bare, cwd="/")
+    async with Client(parameters, mode="legacy") as connected:
+        budget = await connected.call_tool("check_budget", {})
+    assert budget.structured_content is not None
+    assert budget.structured_content["remaining"] == ["50000.00"]
