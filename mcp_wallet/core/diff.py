@@ -109,7 +109,9 @@ def classify(old: CompiledPolicy | None, new: CompiledPolicy) -> Classification:
 
 def diff(old: CompiledPolicy | None, new: CompiledPolicy) -> PolicyDiff:
     """Return what `new` would newly allow, deny or have approved, each with a witness, and its classification."""
-    findings = _Findings(_nothing(new) if old is None else old, new)
+    # Since when a version has been in force is its past, not what it says: the two are compared without it.
+    new = replace(new, listings=())
+    findings = _Findings(_nothing(new) if old is None else replace(old, listings=()), new)
     if old is not None:
         findings.compare_disclosure()
     is_complete = True

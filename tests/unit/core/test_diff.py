@@ -6,7 +6,7 @@ import pytest
 
 from mcp_wallet.core import diff as diff_module
 from mcp_wallet.core import diff_cells, diff_limits, diff_people
-from mcp_wallet.core.compile import CompiledPolicy
+from mcp_wallet.core.compile import CompiledPolicy, Listing
 from mcp_wallet.core.decision import Outcome
 from mcp_wallet.core.diff import Classification, classify, diff
 from mcp_wallet.core.diff_moments import moments_of
@@ -160,6 +160,7 @@ def test_every_field_of_a_policy_is_known_to_the_diff():
     }  # fmt: skip
     derived = {
         "policy_id", "version", "hash", "settings_hash", "horizon_ms", "is_timed", "_agents", "_buckets", "_scopes",
+        "listings",
     }  # fmt: skip
     assert {field.name for field in dataclasses.fields(CompiledPolicy)} == compared | derived
 
@@ -183,6 +184,12 @@ def test_moments_meet_a_night_shift_that_a_clock_change_cuts_short():
     found = moments_of([night, day], [], from_ms=1_893_456_000_000)
     seen = {(night.covers(m), day.covers(m)) for m in found}
     assert seen == {(False, False), (True, False), (True, True), (False, True)}
+
+
+def test_how_long_a_version_has_been_in_force_is_no_difference():
+    held = policy("cooldown: 30s", "cooldown: 30s\nnewRecipientHold: 24h")
+    recent = dataclasses.replace(held, listings=(Listing(at_ms=1_800_000_000_000, recipients=held._listed),))
+    assert classify(recent, held) is classify(held, recent) is Classification.NEUTRAL
 
 
 MUTANTS: dict[str, tuple[object, str, object]] = {
