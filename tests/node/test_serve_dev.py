@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client, StdioServerParameters
+from mcp import Client, StdioServerParameters, stdio_client
 
 pytest.importorskip("eth", reason="needs the `devnet` extra")
 
@@ -57,6 +57,29 @@ async def test_the_playground_pays_refuses_and_asks_as_its_policy_says():
     assert (paid["status"], paid["remaining"]) == ("confirmed", "49950.00")
     assert (denied["status"], asked["status"]) == ("denied", "pending_approval")
     assert "RECIPIENT_NOT_ALLOWED" in denied["reason_codes"]
+
+
+async def test_a_newcomer_approves_with_what_the_server_said(tmp_path):
+    parameters = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "mcp_wallet", "serve", "--dev"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    said = tmp_path / "stderr"
+    with said.open("w") as log:
+        async with Client(stdio_client(parameters, errlog=log), mode="legacy") as client:
+            asked = await call(client, "send_payment", to="alice", amount="600.00", reference="r1")
+            named = dict(re.findall(r"(MCP_WALLET_[A-Z_]+)=(\S+)", said.read_text()))
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "mcp_wallet", "approvals", "approve", asked["payment_id"], "--json"),
+                env={**os.environ, "PYTHONPATH": str(ROOT), **named},
+                stdout=asyncio.subprocess.PIPE,
+            )
+            await process.communicate()
+            paid = await settled(client, "r1")
+    assert (asked["status"], process.returncode) == ("pending_approval", 0)
+    assert (paid["status"], paid["decision"]) == ("confirmed", "ALLOW")
 
 
 async def test_nothing_is_left_behind(tmp_path):
