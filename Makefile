@@ -38,7 +38,7 @@ demo: $(READY) ## the main job as a story, on a real chain, through the real ser
 	@$(BIN)/mcp-wallet demo
 
 ##@ Work
-.PHONY: dev fix check test node bench docs recording
+.PHONY: dev fix check test node torture bench docs recording
 dev: $(READY) ## set up .venv and the commit hooks
 	@if [ -e .git ]; then $(BIN)/pre-commit install >/dev/null; fi
 	@echo "Ready: source $(BIN)/activate"
@@ -61,6 +61,11 @@ test: $(READY) ## all tests; those that need Node or anvil say so when they skip
 
 node: $(READY) anvil ## the tests against real nodes, anvil among them
 	@$(BIN)/pytest -q tests/node
+
+SEED    ?= 1
+MINUTES ?= 10
+torture: $(READY) ## kill real servers on a real chain again and again, and judge what is left: SEED= MINUTES=
+	@$(BIN)/python -m tests.torture --seed $(SEED) --minutes $(MINUTES)
 
 bench: $(READY) ## the figures, each against its floor of the same run, into bench.json
 	@$(BIN)/python -m tests.bench

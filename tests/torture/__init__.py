@@ -1,0 +1,1 @@
+"""Real server processes on a real chain behind a failing node, killed again and again."""
