@@ -325,11 +325,12 @@ def executed(events: list[Document], intent: Document, raw_hex: str) -> str:
     about = {event.get("intentFingerprint", intent["fingerprint"]) for event in events}
     require(about == {intent["fingerprint"]}, "an event of the payment is about another intent")
     require("gate2_passed" in by_type, "bytes were signed that never passed Gate 2")
-    transaction_hash = signed["transactionHash"]
+    ours = {e["transactionHash"] for e in events if e["eventType"] in {"transaction_signed", "transaction_replaced"}}
     hashes = {event["transactionHash"] for event in events if event.get("transactionHash")}
-    require(hashes == {transaction_hash}, "an event of the payment is about another transaction")
-    ends = [name for name in ("transaction_confirmed", "transaction_failed") if name in by_type]
-    outcome = ends[-1].removeprefix("transaction_") if ends else "not final"
+    require(hashes == ours, "an event of the payment is about another transaction")
+    end = by_type.get("transaction_failed") or by_type.get("transaction_confirmed") or {}
+    outcome = end.get("eventType", "not final").removeprefix("transaction_")
+    transaction_hash = end.get("transactionHash") or signed["transactionHash"]
     if not raw_hex:
         return f"{transaction_hash}, {outcome}; its bytes are not in this file"
     raw = bytes.fromhex(raw_hex)

@@ -13,9 +13,11 @@ from typing import NamedTuple, Protocol
 from mcp_wallet.core.approval import Approval
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import Decision, Facts, Outcome, Reason
+from mcp_wallet.core.evidence import Testimony
 from mcp_wallet.core.identifiers import Address, AssetId, ChainId
 from mcp_wallet.core.intent import Agent, PaymentDraft, PaymentIntent
 from mcp_wallet.core.lifecycle import State
+from mcp_wallet.core.outflow import Sighting
 from mcp_wallet.core.registry import Asset
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.settlement_gate import Receipt
@@ -96,6 +98,20 @@ class Builder(Protocol):
 
     def __call__(self, intent: PaymentIntent, asset: Asset, approval: Approval, nonce: int) -> bytes:
         """Return EIP-1559 bytes to be signed."""
+
+
+class Rebuilder(Protocol):
+    """Makes the unsigned bytes that take earlier ones' place; Gate 2 trusts nothing that it returns."""
+
+    def __call__(self, original: bytes) -> bytes:
+        """Return the same EIP-1559 bytes with higher fees."""
+
+
+class Attempt(NamedTuple):
+    """One signed transaction of a payment that was replaced."""
+
+    transaction_hash: str
+    signed: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +243,36 @@ class Ledger(Protocol):
         Denied means that it was released. None when there was nothing to decide: it is over, or not approved enough.
         """
 
+    async def attempts(self, payment_id: str) -> tuple[Attempt, ...]:
+        """Return all signed transactions of a payment that was replaced, the first one first; else nothing."""
+
+    async def claim_replacement(self, payment_id: str, rebuild: Rebuilder) -> Sealed | None:
+        """Seal the payment's next transaction, the same bytes but for higher fees; durable before it is signed.
+
+        Returns None when none may be signed now: frozen, no fee left within the caps, or the payment has ended.
+        """
+
+    async def store_replacement(self, signed: Signed, sealed: Sealed) -> None:
+        """Make its signed bytes durable. Only after this may they leave. Idempotent."""
+
+    async def reorg(self, payment_id: str) -> None:
+        """Record that the block of a confirmed payment is gone: spent is held again. Idempotent."""
+
+    async def resolve(self, payment_id: str, *, paid: bool, reason: str, actor: Actor) -> bool:
+        """Record what a person found out of an unknown payment; False when it is not unknown."""
+
+    async def outflow(self, chain: ChainId, observed: str) -> None:
+        """Record money or a nonce that left without us (`outflow_unknown`) and freeze the chain."""
+
+    async def watched_block(self, chain: ChainId) -> int | None:
+        """Return the block up to which the account was looked at, None before the first look."""
+
+    async def account_for(self, chain: ChainId, seen: Sighting) -> None:
+        """Compare a look with the ledger and remember it; what is not explained is recorded as by `outflow`."""
+
+    async def confirmed_since(self, since_ms: int) -> list[PaymentRecord]:
+        """Return the payments that were confirmed after this time, oldest first, at most 1,000."""
+
     async def expire_overdue(self) -> int:
         """Expire approvals and approval requests whose time is over; return how many."""
 
@@ -280,7 +326,27 @@ class ChainPort(Protocol):
         """Hand signed bytes to a node once; never raises for what the node or the network does."""
 
     async def receipt(self, transaction_hash: str) -> Receipt | None:
-        """Return the receipt, or None when there is none; `OutsideError(NODE_UNAVAILABLE)`."""
+        """Return the receipt of the first node that has one, None when a node answered and none has one.
+
+        Raises:
+            OutsideError: `NODE_UNAVAILABLE` when no node answered.
+        """
+
+    async def testimonies(self, *, sender: Address, hashes: Sequence[str]) -> tuple[Testimony, ...]:
+        """Return what each node that answers says of the account's final blocks; silence is no error.
+
+        Args:
+            hashes: Of every transaction that we signed with the nonce in question.
+        """
+
+    async def sight(self, account: Address, *, after: int | None) -> Sighting | None:
+        """Return the account in the newest final block, with what left it after the block of the last look.
+
+        None when there is no final block that was not looked at.
+
+        Raises:
+            OutsideError: `NODE_UNAVAILABLE`, `CHAIN_MISMATCH`.
+        """
 
     async def is_final(self, receipt: Receipt, *, confirmations: int) -> bool:
         """Return whether the receipt's block has the confirmations (0: is `finalized`)."""

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 
 from mcp_wallet.core.decision import Facts
 from mcp_wallet.core.errors import OutsideError
+from mcp_wallet.core.evidence import Testimony
 from mcp_wallet.core.identifiers import Address
 from mcp_wallet.core.intent import PaymentDraft
 from mcp_wallet.core.local_key import LocalKey
+from mcp_wallet.core.outflow import Sighting
 from mcp_wallet.core.reasons import ReasonCode
+from mcp_wallet.core.registry import FINALIZED
 from mcp_wallet.core.settlement_gate import TRANSFER_TOPIC, Log, Receipt
 from mcp_wallet.core.signing_gate import Sealed
 from mcp_wallet.core.transaction import decode_signed, decode_transfer
@@ -25,6 +28,11 @@ class FakeChain:
         sends: What happens to the next sends, in order; when it runs out, all is fine.
         hidden: How many of the next receipt questions find nothing.
         status: Of every receipt.
+        nodes: How many bear witness, all alike.
+        foreign: How many transactions of the account others have made.
+        final: Whether blocks are final at once, beyond being confirmed.
+        least_fee_wei: What is offered for less per gas waits.
+        takes_first: Whether the first that waited is mined when a later offer would be.
         thief: Who gets the money in the receipts' logs, when not the recipient.
     """
 
@@ -33,6 +41,11 @@ class FakeChain:
     unreachable: int = 0
     status: int = 1
     thief: str = ""
+    nodes: int = 1
+    foreign: int = 0
+    final: bool = True
+    least_fee_wei: int = 0
+    takes_first: bool = False
     balances: dict[str, int] = field(default_factory=dict)
     raws: list[bytes] = field(default_factory=list)
     mined: dict[str, Receipt] = field(default_factory=dict)
@@ -40,7 +53,7 @@ class FakeChain:
     @property
     def nonce(self) -> int:
         """Transactions that were mined."""
-        return len(self.mined)
+        return len(self.mined) + self.foreign
 
     async def facts(self, draft: PaymentDraft, *, fee_cap_wei: int) -> Facts:
         """Return facts that refuse nothing; `unreachable` says how often nobody answers."""
@@ -77,9 +90,18 @@ class FakeChain:
             return None
         return self.mined.get(transaction_hash)
 
+    async def testimonies(self, *, sender: Address, hashes: Sequence[str]) -> tuple[Testimony, ...]:
+        """Say so many times what is mined: every block is final."""
+        receipt = next((self.mined[h] for h in hashes if h in self.mined), None)
+        return (Testimony(final_nonce=self.nonce, receipt=receipt),) * self.nodes
+
+    async def sight(self, account: Address, *, after: int | None) -> Sighting | None:
+        """See nothing new."""
+        return None
+
     async def is_final(self, receipt: Receipt, *, confirmations: int) -> bool:
-        """Say yes."""
-        return True
+        """Say yes; but for `finalized` only when blocks are final at once."""
+        return self.final or confirmations != FINALIZED
 
     async def confirmations(self, receipt: Receipt) -> int:
         """Return one."""
@@ -88,10 +110,19 @@ class FakeChain:
     async def close(self) -> None:
         """Hold nothing."""
 
+    def forget_everything(self) -> None:
+        """Take every block away, and what waits."""
+        self.mined.clear()
+        self.balances.clear()
+
     def _mine(self, raw: bytes) -> None:
         signed = decode_signed(raw)
         if signed.hash in self.mined or signed.unsigned.nonce != self.nonce:
             return
+        if signed.unsigned.max_fee_wei < self.least_fee_wei:
+            return
+        if self.takes_first:
+            signed = decode_signed(self.raws[0])
         to, units = decode_transfer(signed.unsigned.data)
         paid = self.thief or to
         if self.status:

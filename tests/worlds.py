@@ -77,22 +77,22 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def settings(local: Mapping[str, object] | None = None, /, *, solo: bool = True, **limits: int) -> Settings:
-    """Return the settings of a plaintext test home on the development chain; `local` changes how that is reached."""
+def settings(chains: Mapping[str, object] | None = None, /, *, solo: bool = True, **limits: int) -> Settings:
+    """Return the settings of a plaintext test home, on the development chain unless told otherwise."""
     source: dict[str, object] = {
         "orgId": "org_test",
         "logId": "log1",
         "environment": "test",
         "solo": solo,
         "plaintext": True,
-        "chains": {
+        "chains": chains
+        or {
             "local": {
                 "nodes": ["http://127.0.0.1:1"],
                 "maxFeeWei": str(10**16),
                 "maxFeePerDayWei": str(10**18),
                 "trustSingleNode": True,
             }
-            | dict(local or {})
         },
         "limits": {"callsPerMinute": 1_000_000, "pendingMax": 5, "denialsPerHour": 1_000_000} | limits,
     }
@@ -146,9 +146,24 @@ async def ledger_world(
     **limits: int,
 ) -> LedgerWorld:
     """Return a new ledger with the agent `refund-processor`, whose owner is `owner`."""
-    home_key, active = home_key or secrets.token_bytes(32), active or settings(solo=solo, **limits)
-    maker = OPERATOR if active.solo else SYSTEM
+    home_key = home_key or secrets.token_bytes(32)
+    active = active or settings(solo=solo, **limits)
     ledger = await SqliteLedger.create(path, database_key=database_key, home_key=home_key, clock=clock, sender=sender)
+    return await populated(ledger, path, home_key=home_key, clock=clock, policy=policy, active=active)
+
+
+async def populated(
+    ledger: SqliteLedger,
+    path: Path,
+    *,
+    home_key: bytes,
+    clock: Callable[[], int],
+    policy: str = REFUND_POLICY,
+    active: Settings | None = None,
+) -> LedgerWorld:
+    """Return the world of an empty ledger, with settings, a policy and the agent `refund-processor`."""
+    active = active or settings()
+    maker = OPERATOR if active.solo else SYSTEM
     await ledger.apply_settings(active, actor=maker)
     document = policy_document(policy, active)
     digest = await ledger.activate_policy(str(document["id"]), document, actor=maker)

@@ -13,6 +13,7 @@ class Purpose(StrEnum):
     """What the one transaction is for."""
 
     PAY = "pay"
+    REPLACE = "replace"
 
 
 class Approval(NamedTuple):

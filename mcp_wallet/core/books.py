@@ -35,6 +35,10 @@ WATCHED: Final = _GIVE_BACK | {"policy_decision", "gate2_passed", "simulation"}
 """Events that say what is usual for an agent."""
 
 
+_EXECUTION: Final = frozenset({"gate2_passed", "transaction_confirmed", "transaction_reorged", "payment_resolved"})
+"""What moves an admitted payment; a `payment_resolved` that did not pay gives back instead."""
+
+
 class Books:
     """The past as a decision sees it. Not thread-safe: its owner holds the ledger's lock."""
 
@@ -67,13 +71,8 @@ class Books:
         elif is_given_back(event):
             self.release(_str(event, "paymentId"))
             self._pay_fee(event, at_ms)
-        elif kind == "gate2_passed":
-            chain = ChainId(_str(event, "chain"))
-            self.next_nonce[chain] = int(_str(event, "nonce")) + 1
-            self.fees.hold(_str(event, "paymentId"), chain, int(_str(event, "feeMaxWei")))
-        elif kind == "transaction_confirmed":
-            self.windows.confirm(_str(event, "paymentId"))
-            self._pay_fee(event, at_ms)
+        elif kind in _EXECUTION:
+            self._follow_execution(kind, event, at_ms)
         elif kind == "approval_granted":
             payment_id, by = _str(event, "paymentId"), _str(event, "by")
             self.votes[payment_id] = (*self.votes.get(payment_id, ()), Vote(by=by, approves=True, at_ms=at_ms))
@@ -95,6 +94,26 @@ class Books:
             self.decided_again(payment_id, outcome)
         else:
             self.decided(payment_id, payment_of(event, at_ms), outcome)
+
+    def _follow_execution(self, kind: str, event: Mapping[str, Json], at_ms: int) -> None:
+        """Fold what Gate 2 and the chain did to an admitted payment."""
+        payment_id = _str(event, "paymentId")
+        if kind == "gate2_passed":
+            chain = ChainId(_str(event, "chain"))
+            self.next_nonce[chain] = max(self.next_nonce.get(chain, 0), int(_str(event, "nonce")) + 1)
+            self.fees.hold(payment_id, chain, int(_str(event, "feeMaxWei")))
+        elif kind == "transaction_reorged":
+            self.windows.reopen(payment_id)
+            self.fees.reopen(
+                payment_id,
+                ChainId(_str(event, "chain")),
+                most_wei=int(_str(event, "feeMaxWei")),
+                paid_wei=int(_str(event, "feeWei")),
+                paid_at_ms=int(_str(event, "settledAtMs")),
+            )
+        else:
+            self.windows.confirm(payment_id)
+            self._pay_fee(event, at_ms)
 
     def decided(self, payment_id: str, payment: Payment, outcome: str) -> None:
         """Count a decision at the payment's own time: an admitted payment is held, a denial is remembered."""
@@ -218,6 +237,8 @@ def codes_of(event: Mapping[str, Json]) -> frozenset[str]:
 
 def is_given_back(event: Mapping[str, Json]) -> bool:
     """Return whether the event gives its payment's budget and guards back."""
+    if event["eventType"] == "payment_resolved":
+        return event["outcome"] == "failed"
     return event["eventType"] in _GIVE_BACK and not event.get("afterSigning")
 
 

@@ -3,11 +3,33 @@
 Nothing rests on its honesty: Gate 2 reads the bytes alone and takes those of any builder, or refuses them.
 """
 
+from dataclasses import replace
+from typing import Final
+
 from mcp_wallet.core.approval import Approval
 from mcp_wallet.core.identifiers import Address, chain_number
 from mcp_wallet.core.intent import PaymentIntent
 from mcp_wallet.core.registry import Asset
-from mcp_wallet.core.transaction import UnsignedTransaction, encode_transfer, encode_unsigned
+from mcp_wallet.core.transaction import UnsignedTransaction, decode_unsigned, encode_transfer, encode_unsigned
+
+BUMP_EIGHTHS: Final = 9
+"""A node takes a replacement for more than a tenth more: an eighth is the next step (geth, reth)."""
+
+
+def build_replacement(original: bytes) -> bytes:
+    """Return the unsigned bytes with both fees an eighth higher, rounded up; everything else stays as it is.
+
+    Raises:
+        TransactionInvalid: When the original is not a plain payment.
+    """
+    transaction = decode_unsigned(original)
+    return encode_unsigned(
+        replace(
+            transaction,
+            max_fee_wei=-(-transaction.max_fee_wei * BUMP_EIGHTHS // 8),
+            priority_fee_wei=-(-transaction.priority_fee_wei * BUMP_EIGHTHS // 8),
+        )
+    )
 
 
 def build_payment(intent: PaymentIntent, asset: Asset, approval: Approval, nonce: int) -> bytes:

@@ -19,9 +19,15 @@ class Fees:
         self._paid_wei: Counter[ChainId] = Counter()
 
     def hold(self, payment_id: str, chain: ChainId, most_wei: int) -> None:
-        """Count the most that a payment in flight may cost."""
+        """Count the most that a payment in flight may cost, in place of what it held before."""
+        _, before_wei = self._held.get(payment_id, (chain, 0))
+        self._held_wei[chain] -= before_wei
         self._held[payment_id] = (chain, most_wei)
         self._held_wei[chain] += most_wei
+
+    def held_wei(self, payment_id: str) -> int:
+        """Return the most that this payment in flight may cost; 0 when it holds nothing."""
+        return self._held[payment_id][1] if payment_id in self._held else 0
 
     def settle(self, payment_id: str, *, paid_wei: int, at_ms: int) -> None:
         """Let go of what was held and count what was paid; a payment that holds nothing changes nothing."""
@@ -31,6 +37,14 @@ class Fees:
         chain, most_wei = held
         self._held_wei[chain] -= most_wei
         self.paid(chain, paid_wei, at_ms)
+
+    def reopen(self, payment_id: str, chain: ChainId, *, most_wei: int, paid_wei: int, paid_at_ms: int) -> None:
+        """Take a fee back that a vanished block had charged, and hold the most again."""
+        paid = self._paid.get(chain)
+        if paid and (paid_at_ms, paid_wei) in paid:
+            paid.remove((paid_at_ms, paid_wei))
+            self._paid_wei[chain] -= paid_wei
+        self.hold(payment_id, chain, most_wei)
 
     def paid(self, chain: ChainId, wei: int, at_ms: int) -> None:
         """Count a fee as paid; its time is not before that of any other of the chain."""

@@ -6,7 +6,7 @@ of a registered token without value, or a bare value without data. Approve, perm
 other transaction type have no shape here, so they are never signed.
 """
 
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar, dataclass, replace
 from typing import Final
 
 from mcp_wallet.core.approval import Approval
@@ -21,6 +21,7 @@ from mcp_wallet.core.transaction import (
     decode_signed,
     decode_transfer,
     decode_unsigned,
+    encode_unsigned,
 )
 
 _GATE: Final = object()
@@ -144,6 +145,54 @@ def reseal(
         chain=payment.chain,
         sender=approval.sender,
         nonce=transaction.nonce,
+        unsigned=unsigned,
+        gate=_GATE,
+    )
+
+
+def seal_replacement(*, approval: Approval, nonce: int, original: bytes, unsigned: bytes) -> Sealed | GateRefusal:
+    """Return the sealed bytes of a transaction that takes an earlier one's place, or why they may not be signed.
+
+    (1) Both decode strictly, as a payment's do.
+    (2) With the original's fees in place of its own, the replacement is the original byte for byte.
+    (3) Both fees are higher; a lower one would only be lost at the node.
+    (4) Gas times max fee is within the cap. (5) The nonce is the ledger's.
+
+    Args:
+        approval: The payment's; its cap may have been lowered since, never raised.
+        nonce: The account nonce that the ledger gave to this payment.
+        original: The unsigned bytes that were sealed and signed before, for this payment.
+        unsigned: What a builder made.
+    """
+    before, after = _decode(original), _decode(unsigned)  # (1)
+    if isinstance(before, GateRefusal) or isinstance(after, GateRefusal):
+        return _invalid("A replacement or what it replaces is not a plain payment; nothing was signed.")
+    restored = replace(after, max_fee_wei=before.max_fee_wei, priority_fee_wei=before.priority_fee_wei)
+    if encode_unsigned(restored) != original:  # (2)
+        return GateRefusal(
+            code=ReasonCode.FINGERPRINT_MISMATCH,
+            message="A replacement differs from its original in more than its fees; nothing was signed.",
+            observed="0x" + unsigned.hex(),
+            expected="0x" + original.hex(),
+        )
+    if after.max_fee_wei <= before.max_fee_wei or after.priority_fee_wei <= before.priority_fee_wei:  # (3)
+        return _invalid("A replacement must raise both fees; nothing was signed.")
+    if after.fee_max_wei > approval.fee_cap_wei:  # (4)
+        return GateRefusal(
+            code=ReasonCode.FEE_CAP_EXCEEDED,
+            message="A replacement would cost more than was approved; nothing was signed.",
+            observed=str(after.fee_max_wei),
+            expected=f"at most {approval.fee_cap_wei}",
+        )
+    refusal = _check_nonce(after, nonce)  # (5)
+    if refusal is not None:
+        return refusal
+    return Sealed(
+        payment_id=approval.payment_id,
+        fingerprint=approval.fingerprint,
+        chain=approval.chain,
+        sender=approval.sender,
+        nonce=nonce,
         unsigned=unsigned,
         gate=_GATE,
     )

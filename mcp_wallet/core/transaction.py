@@ -53,6 +53,11 @@ class UnsignedTransaction:
     value_wei: int
     data: bytes
 
+    @property
+    def fee_max_wei(self) -> int:
+        """Most that it may cost beside its value: gas times max fee."""
+        return self.gas_limit * self.max_fee_wei
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedTransaction:

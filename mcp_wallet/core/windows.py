@@ -263,6 +263,10 @@ class Windows:
         """Count a held payment as spent; unknown ids are older than every window and change nothing."""
         self._change(payment_id, confirmed=True)
 
+    def reopen(self, payment_id: str) -> None:
+        """Count a spent payment as held again: its block is gone."""
+        self._change(payment_id, confirmed=False)
+
     def release(self, payment_id: str) -> None:
         """Give a held or spent payment back."""
         self._change(payment_id, gone=True)
@@ -320,17 +324,17 @@ class Windows:
             if not entry.gone:
                 counter.change(entry, +1)
 
-    def _change(self, payment_id: str, *, confirmed: bool = False, gone: bool = False) -> None:
+    def _change(self, payment_id: str, *, confirmed: bool | None = None, gone: bool = False) -> None:
         position = self._position.get(payment_id)
         if position is None:
             return
         entry = self._entries[position]
-        if entry.gone or (confirmed and entry.confirmed):
+        if entry.gone or entry.confirmed is confirmed:
             return
         counting = [c for c in self._counters.values() if c.left <= position < c.right]
         for counter in counting:
             counter.change(entry, -1)
-        entry.confirmed, entry.gone = entry.confirmed or confirmed, gone
+        entry.confirmed, entry.gone = entry.confirmed if confirmed is None else confirmed, gone
         if not entry.gone:
             for counter in counting:
                 counter.change(entry, +1)

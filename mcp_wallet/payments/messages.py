@@ -53,6 +53,8 @@ _WHY: Final = {
     ReasonCode.FINGERPRINT_MISMATCH: "the bytes to be signed were not the approved payment",
     ReasonCode.POLICY_CHANGED: "policy or settings changed in between",
     ReasonCode.TRANSACTION_REVERTED: "the chain reverted the transaction",
+    ReasonCode.NONCE_MISMATCH: "another transaction used its account nonce",
+    ReasonCode.SETTLEMENT_UNKNOWN: "a person resolved it so",
     ReasonCode.APPROVAL_REQUIRED: "a person must approve it",
     ReasonCode.APPROVAL_REJECTED: "a person looked at it and said no",
     ReasonCode.APPROVAL_EXPIRED: "nobody approved it in time",

@@ -7,29 +7,28 @@ bytes that leave are always the stored ones.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mcp_wallet.core.building import build_payment
-from mcp_wallet.core.decision import Reason
+from mcp_wallet.core.building import build_payment, build_replacement
 from mcp_wallet.core.errors import OutsideError, WalletError
-from mcp_wallet.core.identifiers import AssetId, ChainId
+from mcp_wallet.core.identifiers import ChainId
 from mcp_wallet.core.lifecycle import HELD, State
 from mcp_wallet.core.reasons import ReasonCode
-from mcp_wallet.core.registry import Registry
+from mcp_wallet.core.registry import FINALIZED
 from mcp_wallet.core.settings import Settings
-from mcp_wallet.core.settlement_gate import Receipt, check_settlement
 from mcp_wallet.core.signing_gate import GateRefusal, Sealed, Signed, check_signed
-from mcp_wallet.ports import Builder, ChainPort, Chains, Ledger, PaymentRecord, Sent, Signer
+from mcp_wallet.payments.watch import Watch
+from mcp_wallet.ports import Attempt, Builder, Chains, Ledger, PaymentRecord, Rebuilder, Signer
 
 log = logging.getLogger(__name__)
 
-UNKNOWN_AFTER_SECONDS: Final = 60.0
-RESEND_SECONDS: Final = 15.0
-POLL_SECONDS_MIN: Final = 0.02
-POLL_SECONDS_MAX: Final = 2.0
-POLL_GROWTH: Final = 1.4
+LOOK_SECONDS: Final = 20.0
+LOOKS_AT_ONCE: Final = 25
+MISSED_MAX: Final = 2
+"""So many looks in a row must miss a confirmed payment's receipt: one node may be a block behind."""
 
 
 @dataclass(slots=True)
@@ -47,7 +46,11 @@ class Settlement:
     settings: Settings
     monotonic: Callable[[], float]
     build: Builder = build_payment
+    rebuild: Rebuilder = build_replacement
     _running: dict[str, asyncio.Task[PaymentRecord | None]] = field(default_factory=dict)
+    _missed: Counter[str] = field(default_factory=Counter)
+    _final: set[str] = field(default_factory=set)
+    _looked: dict[str, float] = field(default_factory=dict)
 
     def start(self, record: PaymentRecord) -> asyncio.Task[PaymentRecord | None]:
         """Return the task that drives the payment; it belongs to the wallet, not to the caller who asked.
@@ -60,6 +63,50 @@ class Settlement:
             self._running[record.payment_id] = task
             task.add_done_callback(lambda _: self._running.pop(record.payment_id, None))
         return task
+
+    async def look_again(self, confirmed: Sequence[PaymentRecord]) -> None:
+        """Look whether the blocks of confirmed payments still stand, until they are final; drive those whose is gone.
+
+        Going back to `broadcast` frees nothing and sends the same bytes: a node that lies can cost a look, no money.
+        """
+        now = self.monotonic()
+        due = [
+            r
+            for r in confirmed
+            if self._may_vanish(r) and now - self._looked.get(r.payment_id, -LOOK_SECONDS) >= LOOK_SECONDS
+        ]
+        for record in due[:LOOKS_AT_ONCE]:
+            self._looked[record.payment_id] = now
+            if await self._stands(record):
+                self._missed.pop(record.payment_id, None)
+                continue
+            self._missed[record.payment_id] += 1
+            if self._missed[record.payment_id] >= MISSED_MAX:
+                del self._missed[record.payment_id]
+                await self.ledger.reorg(record.payment_id)
+                self.start(record._replace(state=State.BROADCAST, block_number=None))
+        ids = {record.payment_id for record in confirmed}
+        self._final &= ids
+        self._looked = {payment_id: at for payment_id, at in self._looked.items() if payment_id in ids}
+
+    def _may_vanish(self, record: PaymentRecord) -> bool:
+        """Return whether a chain confirmed the payment in a block that is not known to be final."""
+        waits = self.settings.registry.chain(record.intent.chain).confirmations != FINALIZED
+        return waits and record.block_number is not None and record.payment_id not in self._final
+
+    async def _stands(self, record: PaymentRecord) -> bool:
+        """Return whether the payment's receipt is there, or nobody answers; note when it is final."""
+        chain = self.chains.by_id.get(ChainId(record.intent.chain))
+        if chain is None:
+            return True
+        try:
+            receipt = await chain.receipt(record.transaction_hash)
+            if receipt is not None and await chain.is_final(receipt, confirmations=FINALIZED):
+                self._final.add(record.payment_id)
+        except OutsideError as error:
+            log.warning("payment %s: its block was not looked at: %s", record.payment_id, error.message)
+            return True
+        return receipt is not None
 
     async def stop(self) -> None:
         """Stop driving; what is durable stays and the next start goes on from there."""
@@ -97,7 +144,7 @@ class Settlement:
             )
         if current is None or not current.signed or current.state not in HELD:
             return None
-        return await self._send_and_watch(current)
+        return await self._watch(current)
 
     async def _sealed(self, record: PaymentRecord) -> Sealed | GateRefusal | None:
         if record.state is State.RESERVED:
@@ -115,92 +162,21 @@ class Settlement:
         await self.ledger.store_signed(signed)
         return signed
 
-    async def _send_and_watch(self, record: PaymentRecord) -> PaymentRecord | None:
-        """The same bytes until a final receipt proves their effect (Gate 3)."""
+    async def _watch(self, record: PaymentRecord) -> PaymentRecord | None:
+        """The same bytes until the chain proves what became of them (Gate 3)."""
         chain = self.chains.by_id.get(ChainId(record.intent.chain))
         if chain is None:
             raise OutsideError(ReasonCode.NODE_UNAVAILABLE, "No node is configured for the payment's chain.")
-        began, sent_at, pause = self.monotonic(), -RESEND_SECONDS, POLL_SECONDS_MIN
-        known = record.state
-        receipt = None if known is State.SIGNED else await _receipt(chain, record.transaction_hash)
-        while True:
-            now = self.monotonic()
-            taken = False
-            if receipt is None and now - sent_at >= RESEND_SECONDS:
-                sent_at, taken = now, await self._send(record, chain)
-                receipt = await _receipt(chain, record.transaction_hash)
-            if receipt is not None and (ended := await self._settle(record, chain, receipt)) is not None:
-                return ended if ended.state is State.CONFIRMED else None
-            known = await self._mark(record, known, taken=taken, overdue=now - began >= UNKNOWN_AFTER_SECONDS)
-            await asyncio.sleep(pause)
-            pause = min(pause * POLL_GROWTH, POLL_SECONDS_MAX)
-            receipt = await _receipt(chain, record.transaction_hash)
+        return await Watch(self.ledger, chain, self.settings, self.monotonic, record, self._raise_fee).run()
 
-    async def _send(self, record: PaymentRecord, chain: ChainPort) -> bool:
-        """Hand the bytes over once; return whether a node says that it has them. Anything else proves nothing."""
-        answer = await chain.send(record.signed)
-        if answer in (Sent.ACCEPTED, Sent.KNOWN):
-            return True
-        log.warning(
-            "payment %s: the node says %s; the outcome is unknown, the same bytes stay", record.payment_id, answer
-        )
-        return False
-
-    async def _mark(self, record: PaymentRecord, known: State, *, taken: bool, overdue: bool) -> State:
-        """Record what is new: a node has the bytes, or nobody has seen them for too long."""
-        if taken and known is not State.BROADCAST:
-            await self.ledger.mark_broadcast(record.payment_id)
-            return State.BROADCAST
-        if overdue and not taken and known is not State.UNKNOWN:
-            await self.ledger.mark_unknown(record.payment_id)
-            return State.UNKNOWN
-        return known
-
-    async def _settle(self, record: PaymentRecord, chain: ChainPort, receipt: Receipt) -> PaymentRecord | None:
-        """Return the payment when the receipt ends the watch: effect as approved and final, or a proven failure."""
-        registry: Registry = self.settings.registry
-        asset = registry.asset_by_id(AssetId(record.intent.asset))
-        settlement = check_settlement(
-            intent=record.intent,
-            asset=asset,
-            transaction_hash=record.transaction_hash,
-            receipt=receipt,
-            registry=registry,
-        )
-        confirmations = registry.chain(record.intent.chain).confirmations
-        if settlement.outcome == "mismatch":
-            await self.ledger.settlement_mismatch(record.payment_id, receipt, settlement.observed)
-            return record
-        if not await _is_final(chain, receipt, confirmations):
+    async def _raise_fee(self, payment_id: str) -> Attempt | None:
+        """Seal the same payment for a higher fee, sign it, and make it durable; None when none may be made now."""
+        sealed = await self.ledger.claim_replacement(payment_id, self.rebuild)
+        if sealed is None:
             return None
-        if settlement.outcome == "confirmed":
-            await self.ledger.confirm(record.payment_id, receipt)
-            return record._replace(state=State.CONFIRMED, block_number=receipt.block_number)
-        await self._fail_with_evidence(record, receipt)
-        return record
-
-    async def _fail_with_evidence(self, record: PaymentRecord, receipt: Receipt) -> None:
-        """A revert frees the budget only when one node's word is trusted; else people resolve it."""
-        chain_settings = self.settings.chains.get(ChainId(record.intent.chain))
-        if chain_settings is None or not chain_settings.trust_single_node:
-            await self.ledger.mark_unknown(record.payment_id)
-            return
-        reason = Reason(code=ReasonCode.TRANSACTION_REVERTED, observed=f"block {receipt.block_number}")
-        await self.ledger.fail(record.payment_id, reason, receipt)
-
-
-async def _receipt(chain: ChainPort, transaction_hash: str) -> Receipt | None:
-    """Return the receipt, or None also when nobody answers: silence proves nothing."""
-    try:
-        return await chain.receipt(transaction_hash)
-    except OutsideError as error:
-        log.warning("no receipt: %s", error.message)
-        return None
-
-
-async def _is_final(chain: ChainPort, receipt: Receipt, confirmations: int) -> bool:
-    try:
-        return await chain.is_final(receipt, confirmations=confirmations)
-    except OutsideError as error:
-        log.warning("finality is not known: %s", error.message)
-        return False
+        signed = check_signed(sealed, await self.signer.sign(sealed))
+        if isinstance(signed, GateRefusal):
+            await self.ledger.reject_signed(payment_id, signed)
+            raise OutsideError(ReasonCode.SIGNER_UNAVAILABLE, "The signer returned other bytes than were sealed.")
+        await self.ledger.store_replacement(signed, sealed)
+        return Attempt(transaction_hash=signed.transaction_hash, signed=signed.raw)

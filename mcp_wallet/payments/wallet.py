@@ -13,6 +13,7 @@ from mcp_wallet.core.settings import Settings
 from mcp_wallet.payments.anchoring import Anchoring, Notary
 from mcp_wallet.payments.approved import ApprovedPayments
 from mcp_wallet.payments.desk import AgentDesk
+from mcp_wallet.payments.outflow import OutflowWatch
 from mcp_wallet.payments.pipeline import Pipeline
 from mcp_wallet.payments.settle import Settlement
 from mcp_wallet.payments.suppression import Suppressed
@@ -25,6 +26,8 @@ APPROVED_LOOKS: Final = 5
 """How often within a round the wallet looks whether people approved a payment."""
 ADOPT_AFTER_MS: Final = 10_000
 """A payment this old that is not final is adopted: whoever began it may be gone."""
+LOOK_AGAIN_MS: Final = 3_600_000
+"""So long the block of a confirmed payment is looked at again, unless it is final before."""
 SYSTEM: Final = Actor(kind="system", name="wallet")
 
 
@@ -85,8 +88,10 @@ class Wallet:
         self._pipeline = Pipeline(ledger, chains, self._settlement)
         self._approved = ApprovedPayments(ledger, chains, self._settlement)
         self._suppressed = Suppressed(clock)
+        self._outflow = OutflowWatch(ledger, chains, signer.address, monotonic)
         self._starting: asyncio.Task[None] | None = None
         self._round: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     def desk(self, api_key: str, *, claims: Mapping[str, str] | None = None) -> AgentDesk:
         """Return the desk of whoever holds the key; key and claims are checked at each call, not here."""
@@ -120,7 +125,7 @@ class Wallet:
 
     async def close(self) -> None:
         """Stop driving (everything durable goes on at the next start), anchor the head, close the ledger."""
-        begun = [task for task in (self._starting, self._round) if task is not None]
+        begun = [task for task in (self._starting, self._round, self._watching) if task is not None]
         for task in begun:
             task.cancel()
         await asyncio.gather(*begun, return_exceptions=True)  # a start that failed must not keep the ledger open
@@ -153,6 +158,7 @@ class Wallet:
         await self._recorder.record("service_started", {}, actor=SYSTEM)
         await self._anchoring.start()
         self._round = asyncio.create_task(self._rounds())
+        self._watching = asyncio.create_task(self._watch_outflow())
 
     async def _rounds(self) -> None:
         """Recovery at the start, then the settlement loop under its lease."""
@@ -163,6 +169,7 @@ class Wallet:
                 if not self.ledger.halted and self._lease.acquire():
                     await self.ledger.expire_overdue()
                     await self._adopt(adopt_after_ms)
+                    await self._settlement.look_again(await self.ledger.confirmed_since(self._clock() - LOOK_AGAIN_MS))
                     adopt_after_ms = ADOPT_AFTER_MS
                 await self._record_suppressed()
             except WalletError as error:
@@ -178,6 +185,16 @@ class Wallet:
             except WalletError as error:
                 log.warning("approved payments wait: %s %s", error.code, error.message)
             await asyncio.sleep(ROUND_SECONDS / APPROVED_LOOKS)
+
+    async def _watch_outflow(self) -> None:
+        """Look at the account for as long as this process holds the lease; beside the rounds, for nodes may be slow."""
+        while True:
+            try:
+                if not self.ledger.halted and self._lease.acquire():
+                    await self._outflow.look()
+            except WalletError as error:
+                log.warning("the outflow watch waits: %s %s", error.code, error.message)
+            await asyncio.sleep(ROUND_SECONDS)
 
     async def _adopt(self, age_ms: int) -> None:
         """Drive every payment that is under way and old enough; one that is already driven here is left alone."""

@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Sequence
 
 import rlp
 from eth_hash.auto import keccak
@@ -14,8 +15,10 @@ from mcp_wallet.contract.desk import Desk
 from mcp_wallet.contract.tools import parse_toolsets
 from mcp_wallet.control.environment import read_environment
 from mcp_wallet.core.decision import Facts
+from mcp_wallet.core.evidence import Testimony
 from mcp_wallet.core.identifiers import ZERO_ADDRESS, Address, ChainId
 from mcp_wallet.core.intent import PaymentDraft
+from mcp_wallet.core.outflow import Sighting
 from mcp_wallet.core.settlement_gate import TRANSFER_TOPIC, Log, Receipt
 from mcp_wallet.core.transaction import decode_transfer
 from mcp_wallet.doors.mcp.server import build_server
@@ -69,6 +72,14 @@ class InstantChain:
     async def receipt(self, transaction_hash: str) -> Receipt | None:
         """Return the receipt of what was sent."""
         return self._receipts.get(transaction_hash)
+
+    async def testimonies(self, *, sender: Address, hashes: Sequence[str]) -> tuple[Testimony, ...]:
+        """Bear witness of nothing."""
+        return ()
+
+    async def sight(self, account: Address, *, after: int | None) -> Sighting | None:
+        """See nothing new."""
+        return None
 
     async def is_final(self, receipt: Receipt, *, confirmations: int) -> bool:
         """Say yes."""

@@ -16,7 +16,7 @@ from coincurve import PrivateKey
 
 from mcp_wallet.core.identifiers import Address
 from mcp_wallet.core.transaction import UnsignedTransaction, assemble_signed, encode_unsigned, signing_hash
-from mcp_wallet.devnet import DEV_ACCOUNTS, DEV_CHAIN_NUMBER, DEV_USDC_ADDRESS, DEV_USDC_SUPPLY_UNITS
+from mcp_wallet.devnet import DEV_ACCOUNTS, DEV_CHAIN_NUMBER, DEV_USDC_ADDRESS, DEV_USDC_SUPPLY_UNITS, DevAccount
 from tests.approved import KEY
 
 OWNER = DEV_ACCOUNTS[9]
@@ -54,22 +54,29 @@ class RunningNode:
 
     def as_owner(self, data: bytes) -> None:
         """Call the test dollar as its owner."""
+        self.send_as(OWNER, to=USDC, data=data)
+
+    def send_as(self, account: DevAccount, *, to: Address, data: bytes = b"", value_wei: int = 0) -> str:
+        """Send a transaction with an account's own key, and wait until it is mined; return its hash."""
         unsigned = encode_unsigned(
             UnsignedTransaction(
                 chain_number=DEV_CHAIN_NUMBER,
-                nonce=self.nonce(Address(OWNER.address)),
+                nonce=self.nonce(Address(account.address)),
                 priority_fee_wei=10**9,
                 max_fee_wei=10**10,
                 gas_limit=200_000,
-                to=USDC,
-                value_wei=0,
+                to=to,
+                value_wei=value_wei,
                 data=data,
             )
         )
-        key = PrivateKey(bytes.fromhex(OWNER.private_key[2:]))
+        key = PrivateKey(bytes.fromhex(account.private_key[2:]))
         signature = key.sign_recoverable(signing_hash(unsigned), hasher=None)
         r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
-        self.wait_for(self.rpc("eth_sendRawTransaction", "0x" + assemble_signed(unsigned, signature[64], r, s).hex()))
+        raw = assemble_signed(unsigned, signature[64], r, s)
+        transaction_hash: str = self.rpc("eth_sendRawTransaction", "0x" + raw.hex())
+        self.wait_for(transaction_hash)
+        return transaction_hash
 
     def wait_for(self, transaction_hash: str) -> None:
         """Wait until it is mined: anvil answers before its block is there."""

@@ -6,9 +6,7 @@ import logging
 import tempfile
 from pathlib import Path
 
-from tests.sim.world import Recipe, simulate
-
-MEMORY = Path("/dev/shm")
+from tests.sim.world import MEMORY, Recipe, simulate
 
 
 def main() -> int:
@@ -22,10 +20,10 @@ def main() -> int:
     logging.basicConfig(level=logging.ERROR)
     bad = 0
     for seed in range(options.seed, options.seed + options.seeds):
-        with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-            verdict = simulate(
-                Recipe(seed=seed, steps=options.steps, lies=not options.mild, deep=not options.mild), Path(folder)
-            )
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+            wild = not options.mild
+            recipe = Recipe(seed=seed, steps=options.steps, reverts=30 * wild, lies=wild, deep=wild)
+            verdict = simulate(recipe, Path(folder))
         print(json.dumps(verdict.document()), flush=True)
         bad += not verdict.ok
     return 1 if bad else 0

@@ -130,6 +130,20 @@ class SimChain:
         block = self.blocks[number]
         return self._receipt(block, next(m for m in block.mined if m.transaction.hash == transaction_hash))
 
+    def logs(self, first: int, last: int) -> list[Mapping[str, object]]:
+        """Return the transfers of these blocks as JSON-RPC has them."""
+        receipts = [self._receipt(block, mined) for block in self.blocks[first : last + 1] for mined in block.mined]
+        return [
+            {**log, "transactionHash": receipt["transactionHash"]}
+            for receipt in receipts
+            for log in receipt["logs"]  # type: ignore[attr-defined]
+        ]
+
+    def invented(self, transaction_hash: str) -> Mapping[str, object] | None:
+        """Return the receipt that a waiting transaction would have if it had been mined a few blocks ago."""
+        waiting = self.pool.get(transaction_hash)
+        return None if waiting is None else self._receipt(self.blocks[max(0, len(self.blocks) - 5)], Mined(waiting, 1))
+
     def _receipt(self, block: Block, mined: Mined) -> Mapping[str, object]:
         unsigned = mined.transaction.unsigned
         logs = []

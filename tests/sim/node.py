@@ -21,7 +21,8 @@ class Lie(StrEnum):
 
     NONE = "none"
     HIDE = "hide"  # there is no such transaction, and the account never sent one
-    RECEIPT = "receipt"  # it was reverted long ago
+    REVERTED = "reverted"  # it was reverted long ago
+    PAID = "paid"  # it is in a block, whatever it is
     NONCE = "nonce"  # the account has sent many more
     HASH = "hash"  # it took other bytes than were sent
     CHAIN = "chain"  # this is another chain
@@ -84,7 +85,7 @@ class SimNode(Node):
 
     def _answer(self, method: str, params: Sequence[Any]) -> dict[str, object]:
         answers: dict[str, Callable[[Sequence[Any]], Json]] = {
-            "eth_chainId": lambda _: hex(1 if self._mood.lie is Lie.CHAIN else 31337),
+            "eth_chainId": lambda _: hex(1 if self._mood.lie is Lie.CHAIN else self._chain.number),
             "eth_getBlockByNumber": lambda p: self._block(p[0]),
             "eth_feeHistory": lambda _: {"baseFeePerGas": [hex(self._sim.base_fee_wei)] * 2, "reward": [[hex(GWEI)]]},
             "eth_getTransactionCount": lambda p: hex(self._nonce(p[0], p[1])),
@@ -92,6 +93,7 @@ class SimNode(Node):
             "eth_getCode": lambda _: "0x",
             "eth_call": lambda p: YES if p[0]["data"].startswith("0xa9059cbb") else f"0x{RICH_UNITS:064x}",
             "eth_estimateGas": lambda _: hex(50_000),
+            "eth_getLogs": lambda p: self._sim.logs(_number(p[0]["fromBlock"]), _number(p[0]["toBlock"])),
             "eth_getTransactionReceipt": lambda p: self._receipt(p[0]),
         }
         if method == "eth_sendRawTransaction":
@@ -132,7 +134,9 @@ class SimNode(Node):
         if self._mood.lie is Lie.HIDE:
             return None
         found = self._sim.receipt(transaction_hash, height=self._height)
-        if self._mood.lie is not Lie.RECEIPT:
+        if self._mood.lie is Lie.PAID:
+            return found or self._sim.invented(transaction_hash)
+        if self._mood.lie is not Lie.REVERTED:
             return found
         block = self._sim.blocks[max(0, self._height - FINAL_DEPTH - 1)]
         return {

@@ -18,7 +18,7 @@ from mcp_wallet.adapters.sqlite.connection import Raw, open_raw
 from mcp_wallet.adapters.sqlite.ledger import SqliteLedger
 from mcp_wallet.core.building import build_payment
 from mcp_wallet.core.errors import OutsideError
-from mcp_wallet.core.identifiers import Address
+from mcp_wallet.core.identifiers import Address, ChainId
 from mcp_wallet.core.local_key import LocalKey
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.settings import Settings
@@ -28,9 +28,10 @@ from mcp_wallet.payments.wallet import SYSTEM, Wallet
 from mcp_wallet.ports import Builder, Chains
 from tests.sim.chain import SimChain
 from tests.sim.node import Mood, SimNode
-from tests.worlds import LOCAL
 
 T = TypeVar("T")
+CHAIN = ChainId("eip155:8453")
+"""A chain with finality, and with block times that a clock is held against."""
 _CURRENT: ContextVar["SimServer | None"] = ContextVar("server", default=None)
 
 
@@ -175,9 +176,9 @@ class SimServer:
 
     def _open_wallet(self) -> Wallet:
         place, ledger = self.place, self.ledger
-        chain = EvmChain(place.settings.registry.chain(LOCAL), place.settings.chains[LOCAL], place.settings.registry)
+        chain = EvmChain(place.settings.registry.chain(CHAIN), place.settings.chains[CHAIN], place.settings.registry)
         nodes: list[Node] = [
-            SimNode(place.settings.registry.chain(LOCAL), place.chain, mood, place.fate.random, self.point)
+            SimNode(place.settings.registry.chain(CHAIN), place.chain, mood, place.fate.random, self.point)
             for mood in place.moods
         ]
         chain._nodes = tuple(nodes)
@@ -193,7 +194,7 @@ class SimServer:
         return Wallet(
             ledger=ledger,
             recorder=ledger,
-            chains=Chains({LOCAL: chain}),
+            chains=Chains({CHAIN: chain}),
             signer=SimSigner(place.key, self.point, place.fate.random),
             settings=place.settings,
             notary=place.notary,

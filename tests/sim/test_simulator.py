@@ -22,17 +22,16 @@ from mcp_wallet.core.settlement_gate import check_settlement
 from mcp_wallet.core.windows import Windows
 from tests.promises import promise
 from tests.sim.server import StraightConnection
-from tests.sim.world import Recipe, simulate
+from tests.sim.world import MEMORY, Recipe, simulate
 
-MEMORY = Path("/dev/shm")
 MILD = partial(Recipe, lies=False, deep=False)
 STEPS = 4_000
 
 
 @pytest.fixture
 def folder():
-    """An empty folder, in memory where there is one: a commit a step, and the disk is not what is tested."""
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+    """An empty folder, in memory where there is one."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         yield Path(folder)
 
 

@@ -30,8 +30,8 @@ from tests.sim.chain import BASE_FEE_WEI, GWEI, SimChain
 from tests.sim.checkers import Budget, Row, Told
 from tests.sim.loop import run_virtually
 from tests.sim.node import Lie, Mood
-from tests.sim.server import Fate, Place, SimAnchor, SimServer, adopt_tasks
-from tests.worlds import LOCAL, NOW_MS, OPERATOR, LedgerWorld, ledger_world, settings
+from tests.sim.server import CHAIN, Fate, Place, SimAnchor, SimServer, adopt_tasks
+from tests.worlds import NOW_MS, OPERATOR, LedgerWorld, ledger_world, settings
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ disclosure: full
 rules:
   - id: refund-usdc
     effect: allow
-    match: {chains: [local], assets: [usdc], recipients: [alice, bob]}
+    match: {chains: [base], assets: [usdc], recipients: [alice, bob]}
     perTransaction: {max: "9.00"}
 limits:
   - {id: minutes, match: {assets: [usdc]}, maxAmount: "100.00", window: {rolling: 5m}, groupBy: [agent]}
@@ -55,6 +55,8 @@ SERVERS = 3
 CALLS_AT_ONCE = 6
 NEW_PAYMENTS = 55
 """Of a hundred calls, how many ask for something new; the others repeat."""
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where a world's ledger stands: a commit a step, and the disk is not what is tested."""
 REST_SECONDS_MAX = 3600
 
 
@@ -67,6 +69,7 @@ class Recipe:
         lies: Whether the second node lies at times.
         deep: Whether reorganisations take confirmed blocks away too.
         reverts: How many transactions of a thousand the chain reverts.
+        liar: Which node tells `lie` all the time, until the world comes to rest; -1 for none.
     """
 
     seed: int
@@ -75,6 +78,8 @@ class Recipe:
     lies: bool = True
     deep: bool = True
     reverts: int = 0
+    liar: int = -1
+    lie: Lie = Lie.NONE
     ledger: type[SqliteLedger] = SqliteLedger
     build: Builder = build_payment
 
@@ -88,6 +93,7 @@ class Verdict:
     crashes: int
     events: int
     paid: int
+    told: int = 0
     history: str = ""
     violations: dict[str, list[str]] = field(default_factory=dict)
 
@@ -116,6 +122,8 @@ class World:
         self.servers: list[SimServer | None] = [None] * SERVERS
         self.skews_ms = [0] * SERVERS
         self.moods = [Mood(), Mood()]
+        if recipe.liar >= 0:
+            self.moods[recipe.liar].lie = recipe.lie
         self.told: list[Told] = []
         self.asked: list[PaymentRequest] = []
         self.crashes = 0
@@ -137,7 +145,7 @@ class World:
         key = KEY
         log_key = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
         public = log_key.public_key().public_bytes_raw()
-        recipe, token = self.recipe, self.home.registry.asset(LOCAL, "usdc").token
+        recipe, token = self.recipe, self.home.registry.asset(CHAIN, "usdc").token
         assert token is not None
         self.chain = SimChain(Random(self.recipe.seed + 2), key.address, token, NOW_MS // 1000, reverts=recipe.reverts)
         self.place = Place(
@@ -219,9 +227,11 @@ class World:
             mood.unanswered = self.random.choice([0, 30, 200]) if bad else 0
             lying = bad and number == 1 and self.recipe.lies
             mood.lie = self.random.choice(list(Lie)) if lying else Lie.NONE
+            if number == self.recipe.liar:
+                mood.lie = self.recipe.lie
 
     def _change_fees(self) -> None:
-        self.chain.base_fee_wei = self.random.choice([BASE_FEE_WEI, BASE_FEE_WEI, GWEI * 2, GWEI * 3])
+        self.chain.base_fee_wei = self.random.choice([BASE_FEE_WEI, BASE_FEE_WEI, GWEI * 2, GWEI * 4])
 
     def _switch(self) -> None:
         """Freeze or release one agent's payments through a living server."""
@@ -287,6 +297,7 @@ class World:
         (server,) = self._alive()
         ledger = server.ledger
         await ledger.unfreeze("agent", self.home.agent.agent_id, reason="rest", actor=OPERATOR)
+        await ledger.unfreeze("chain", CHAIN, reason="rest", actor=OPERATOR)
         loop = asyncio.get_running_loop()
         until = loop.time() + REST_SECONDS_MAX
         while loop.time() < until:
@@ -301,7 +312,7 @@ class World:
         (server,) = self._alive()
         ledger = server.ledger
         records = await ledger.payments(limit=1_000_000)
-        next_nonce = ledger._state.books.next_nonce.get(LOCAL, 0)
+        next_nonce = ledger._state.books.next_nonce.get(CHAIN, 0)
         await server.wallet._anchoring.publish_now()
         await server.wallet.close()
         rows = [
@@ -312,6 +323,7 @@ class World:
         events = [orjson.loads(body) for _, _, body in trail.rows()]
         transfers, vkey = self.chain.transfers, self.place.notary.verifier_key
         verdict = Verdict(self.recipe.seed, self.fate.steps, self.crashes, len(events), len(transfers))
+        verdict.told = len(self.told)
         told = "\n".join(f"{e['timestamp']} {e['eventType']} {e.get('intentFingerprint', '')}" for e in events)
         verdict.history = sha256(told.encode()).hexdigest()
         verdict.violations = {
@@ -343,14 +355,19 @@ def simulate(recipe: Recipe, folder: Path) -> Verdict:
 
 async def _make_home(path: Path) -> LedgerWorld:
     """Return a closed home; it is made in real time, before the world begins."""
-    local = {"nodes": ["http://127.0.0.1:1", "http://127.0.0.1:2"], "trustSingleNode": False, "confirmations": 3}
+    base = {
+        "nodes": ["http://127.0.0.1:1", "http://127.0.0.1:2"],
+        "confirmations": 3,
+        "maxFeeWei": str(10**16),
+        "maxFeePerDayWei": str(10**19),
+    }
     home = await ledger_world(
         path,
         policy=POLICY,
         clock=lambda: NOW_MS,
         sender=KEY.address,
         home_key=b"\x22" * 32,
-        active=settings(local, callsPerMinute=1_000_000, denialsPerHour=1_000_000),
+        active=settings({"base": base}, callsPerMinute=1_000_000, denialsPerHour=1_000_000),
     )
     await home.ledger.close()
     return home
@@ -365,8 +382,9 @@ async def _started(wallet: Wallet) -> None:
 
 
 async def _switched(ledger: SqliteLedger, agent: str) -> None:
-    """Engage the kill switch, or release it."""
+    """Engage the kill switch, or release it, and what a lie has frozen."""
     try:
+        await ledger.unfreeze("chain", CHAIN, reason="the world", actor=OPERATOR)
         if not await ledger.unfreeze("agent", agent, reason="the world", actor=OPERATOR):
             await ledger.freeze("agent", agent, reason="the world", actor=OPERATOR)
     except WalletError as error:

@@ -10,6 +10,6 @@ pytest.importorskip("eth", reason="needs the `devnet` extra")
 
 @promise("exactly-once")
 async def test_servers_that_are_killed_again_and_again_pay_each_once_and_lose_nothing(tmp_path):
-    summary = await torture(tmp_path, seed=1, seconds=40, rounds_max=5)
+    summary = await torture(tmp_path, seed=1, seconds=600, rounds_max=4)
     assert summary.ok, summary.document()
-    assert summary.kills >= 5
+    assert summary.kills >= 4

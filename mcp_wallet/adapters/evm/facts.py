@@ -18,6 +18,7 @@ from mcp_wallet.adapters.evm.wire import (
 )
 from mcp_wallet.core.decision import Facts
 from mcp_wallet.core.errors import OutsideError
+from mcp_wallet.core.identifiers import Address
 from mcp_wallet.core.intent import PaymentDraft
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.transaction import encode_transfer
@@ -95,8 +96,13 @@ async def _fee_history(node: Node) -> FeeHistory:
     return await node.ask("eth_feeHistory", [hex(FEE_HISTORY_BLOCKS), "latest", [FEE_PERCENTILE]], parse_fee_history)
 
 
+async def account_nonce(node: Node, account: Address) -> int:
+    """Return how many transactions of the account the node's newest block knows; errors as `measure_facts`."""
+    return await node.ask("eth_getTransactionCount", [account, "latest"], parse_number)
+
+
 async def _account_nonce(node: Node, draft: PaymentDraft) -> int:
-    return await node.ask("eth_getTransactionCount", [draft.sender, "latest"], parse_number)
+    return await account_nonce(node, draft.sender)
 
 
 async def _native_balance(node: Node, draft: PaymentDraft) -> int:

@@ -5,16 +5,18 @@ Every `parse_*` raises `ValueError` for anything but the one expected form; `nod
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from mcp_wallet.core.identifiers import Address, ChainId
+from mcp_wallet.core.outflow import Outgoing
 from mcp_wallet.core.registry import Registry
 from mcp_wallet.core.settlement_gate import Log, Receipt
 
 LOGS_MAX = 10_000
 """More logs than a block's gas can pay for."""
 TOPICS_MAX = 4
+TRANSFER_TOPICS = 3
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
@@ -112,6 +114,20 @@ def parse_receipt(value: object, *, chain: ChainId, registry: Registry, transact
         logs=tuple(log for log in logs if registry.token(chain, log.address) is not None),
         l1_fee_wei=0 if fields.get("l1Fee") is None else parse_quantity(fields.get("l1Fee"), bits=128),
     )
+
+
+def parse_outgoing(value: object, *, account: Address, tokens: Collection[Address]) -> tuple[Outgoing, ...]:
+    """Return the transfers of something out of the account in an answer of `eth_getLogs`."""
+    found = []
+    for row in _list(value, length_max=LOGS_MAX):
+        log, transaction_hash = _parse_log(row), parse_word(_mapping(row).get("transactionHash"))
+        units = int(parse_word(log.data), 16) if len(log.topics) == TRANSFER_TOPICS else 0
+        if log.address not in tokens or not units or log.topics[1][-40:] != account[2:]:
+            continue
+        found.append(
+            Outgoing(token=log.address, to="0x" + log.topics[2][-40:], units=units, transaction_hash=transaction_hash)
+        )
+    return tuple(found)
 
 
 def _parse_log(value: object) -> Log:

@@ -11,21 +11,21 @@ from typing import Final
 from mcp_wallet.adapters.sqlite.connection import Raw
 from mcp_wallet.adapters.sqlite.gate import engage_freeze
 from mcp_wallet.adapters.sqlite.keyed import KeyedNames
-from mcp_wallet.adapters.sqlite.rows import SELECT_OPEN, PaymentRow, find_row, read_row, update_row
+from mcp_wallet.adapters.sqlite.replacements import most_wei
+from mcp_wallet.adapters.sqlite.rows import SELECT_OPEN, PaymentRow, counted_of, find_row, read_row, update_row
 from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.adapters.sqlite.trail import append_event
 from mcp_wallet.contract.events import EventType
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.decision import Reason
 from mcp_wallet.core.errors import InvariantBroken
-from mcp_wallet.core.identifiers import Address, AssetId, ChainId
+from mcp_wallet.core.identifiers import AssetId, ChainId
 from mcp_wallet.core.lifecycle import State, Step, can, step
-from mcp_wallet.core.matching import Payment
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.settlement_gate import Receipt
 from mcp_wallet.core.signing_gate import GateRefusal, Sealed, Signed, reseal, seal
-from mcp_wallet.ports import Builder, Clock, PaymentRecord
+from mcp_wallet.ports import Actor, Builder, Clock, PaymentRecord
 
 _OVERDUE: Final = f"{SELECT_OPEN} AND state IN ('reserved', 'pending_approval') AND expires_at_ms <= ? ORDER BY id"
 
@@ -93,7 +93,7 @@ class Execution:
         record = row.record
         if record.state is not State.SIGNING or record.approval is None or record.nonce is None:
             return None
-        if self.halted or self.state.books.frozen_by(_payment_of(record)):
+        if self.halted or self.state.books.frozen_by(counted_of(record)):
             return None
         registry = self._settings().registry
         again = reseal(
@@ -148,7 +148,7 @@ class Execution:
         if row.record.state is State.SIGNED:
             self._event(row, EventType.TRANSACTION_BROADCAST, {"transactionHash": receipt.transaction_hash})
         at_ms = self._now()
-        self._move(row, Step.CONFIRM, changes=_settled(receipt, at_ms))
+        self._move(row, Step.CONFIRM, changes=_settled(receipt, at_ms) | self._executed(row.record, receipt))
         self._event(row, EventType.TRANSACTION_CONFIRMED, _receipt(receipt), at_ms=at_ms)
 
     def fail(self, payment_id: str, reason: Reason, receipt: Receipt | None) -> None:
@@ -157,10 +157,59 @@ class Execution:
         if not can(row.record.state, Step.FAIL):
             return
         at_ms = self._now()
-        changes = {"ended_by": str(reason.code)} | (_settled(receipt, at_ms) if receipt is not None else {})
+        changes = {"ended_by": str(reason.code)} | (
+            _settled(receipt, at_ms) | self._executed(row.record, receipt) if receipt is not None else {}
+        )
         self._move(row, Step.FAIL, freed=True, changes=changes)
         payload: dict[str, Json] = {"reasons": [reason.document()]}
         self._event(row, EventType.TRANSACTION_FAILED, payload | (_receipt(receipt) if receipt else {}), at_ms=at_ms)
+
+    def reorg(self, payment_id: str) -> None:
+        """The block of a confirmed payment is gone: spent is held again, the fee is held at its most."""
+        row = self._row(payment_id)
+        record = row.record
+        if record.state is not State.CONFIRMED or record.approval is None:
+            return
+        fee_wei, settled_at_ms = self.raw.execute(
+            "SELECT fee_wei, settled_at_ms FROM payment WHERE id = ?", (record.decision_sequence,)
+        ).fetchone()
+        self._move(row, Step.REORG, changes={"block_number": None, "fee_wei": None, "settled_at_ms": None})
+        payload: dict[str, Json] = {
+            "transactionHash": record.transaction_hash,
+            "chain": record.intent.chain,
+            "blockNumber": str(record.block_number),
+            "feeWei": fee_wei,
+            "feeMaxWei": str(most_wei(self.raw, record)),
+            "settledAtMs": str(settled_at_ms),
+        }
+        self._event(row, EventType.TRANSACTION_REORGED, payload)
+
+    def resolve(self, payment_id: str, *, paid: bool, reason: str, actor: Actor) -> bool:
+        """A person says what became of an unknown payment; its fee counts as the most that it may have been."""
+        row = self._row(payment_id)
+        record = row.record
+        if record.state is not State.UNKNOWN or record.approval is None:
+            return False
+        at_ms, fee_wei = self._now(), str(most_wei(self.raw, record))
+        changes: dict[str, object] = {"fee_wei": fee_wei, "settled_at_ms": at_ms}
+        if not paid:
+            changes["ended_by"] = str(ReasonCode.SETTLEMENT_UNKNOWN)
+        self._move(row, Step.CONFIRM if paid else Step.FAIL, freed=not paid, changes=changes)
+        payload: dict[str, Json] = {
+            "outcome": "paid" if paid else "failed",
+            "reason": reason,
+            "actor": {"kind": actor.kind, "name": actor.name},
+            "transactionHash": record.transaction_hash,
+            "feeWei": fee_wei,
+        }
+        self._event(row, EventType.PAYMENT_RESOLVED, payload, at_ms=at_ms)
+        return True
+
+    def outflow(self, chain: ChainId, observed: str) -> None:
+        """Something left the account that this ledger does not explain: record it and freeze the chain."""
+        payload: dict[str, Json] = {"chain": chain, "observed": observed[:500]}
+        append_event(self.state, EventType.OUTFLOW_UNKNOWN, payload, at_ms=self._now())
+        self._freeze("chain", chain, "something left the account without this wallet")
 
     def settlement_mismatch(self, payment_id: str, receipt: Receipt, observed: str) -> None:
         """Record that the effect is not the approved one and freeze the chain; the budget stays held."""
@@ -189,6 +238,14 @@ class Execution:
 
     # -- parts -----------------------------------------------------------------------------------------------
 
+    def _executed(self, record: PaymentRecord, receipt: Receipt) -> dict[str, object]:
+        """Return the bytes and hash of the replacement that was mined; nothing when it was the first transaction."""
+        found = self.raw.execute(
+            "SELECT signed FROM attempt WHERE payment = ? AND transaction_hash = ?",
+            (record.decision_sequence, receipt.transaction_hash),
+        ).fetchone()
+        return {} if found is None else {"signed": found[0], "transaction_hash": receipt.transaction_hash}
+
     def _row(self, payment_id: str) -> PaymentRow:
         row = find_row(self.raw, self.names, payment_id, self.state.decided)
         if row is None:
@@ -216,7 +273,7 @@ class Execution:
 
     def _changed_since(self, row: PaymentRow) -> GateRefusal | None:
         record = row.record
-        if self.state.books.frozen_by(_payment_of(record)):
+        if self.state.books.frozen_by(counted_of(record)):
             return GateRefusal(code=ReasonCode.FROZEN, message="An operator stopped it before it was signed.")
         agent = self.state.control.agents.get(record.intent.agent_id)
         policy = self.state.control.policies.get(agent.policy_id) if agent and not agent.disabled else None
@@ -250,20 +307,6 @@ class Execution:
         if (kind, value) not in self.state.books.freezes:
             actor: dict[str, Json] = {"kind": "system", "name": "settlement"}
             engage_freeze(self.raw, self.state, kind=kind, value=value, reason=reason, actor=actor, at_ms=self._now())
-
-
-def _payment_of(record: PaymentRecord) -> Payment:
-    intent = record.intent
-    return Payment(
-        agent=intent.agent_id,
-        operation=intent.operation,
-        chain=ChainId(intent.chain),
-        asset=AssetId(intent.asset),
-        to=Address(intent.to),
-        category=intent.category,
-        amount_units=intent.amount_units,
-        at_ms=record.decided_at_ms,
-    )
 
 
 def _refusal(refusal: GateRefusal) -> dict[str, Json]:

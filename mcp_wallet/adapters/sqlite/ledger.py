@@ -17,29 +17,35 @@ from mcp_wallet.adapters.sqlite.execution import Execution
 from mcp_wallet.adapters.sqlite.gate import Gate
 from mcp_wallet.adapters.sqlite.keyed import KeyedNames
 from mcp_wallet.adapters.sqlite.operator_plane import OperatorPlane
+from mcp_wallet.adapters.sqlite.outflows import Outflows
 from mcp_wallet.adapters.sqlite.policy_lists import PolicyLists
 from mcp_wallet.adapters.sqlite.queries import Queries
+from mcp_wallet.adapters.sqlite.replacements import Replacements
 from mcp_wallet.adapters.sqlite.state import LedgerState
 from mcp_wallet.adapters.sqlite.trail import head_of
 from mcp_wallet.contract.events import EventType
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.decision import NO_FACTS, Decision, Facts, Reason
 from mcp_wallet.core.explain import Explanation
-from mcp_wallet.core.identifiers import ZERO_ADDRESS, Address
+from mcp_wallet.core.identifiers import ZERO_ADDRESS, Address, ChainId
 from mcp_wallet.core.intent import Agent, PaymentDraft
 from mcp_wallet.core.lifecycle import State, Step
+from mcp_wallet.core.outflow import Sighting
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.settings import Settings
 from mcp_wallet.core.settlement_gate import Receipt
 from mcp_wallet.core.signing_gate import GateRefusal, Sealed, Signed
 from mcp_wallet.ports import (
+    Actor,
     Approved,
+    Attempt,
     BudgetLine,
     Builder,
     Clock,
     Denied,
     Head,
     PaymentRecord,
+    Rebuilder,
     Replayed,
 )
 
@@ -55,6 +61,8 @@ class SqliteLedger(OperatorPlane):
         raw, names = raw_of(committer), KeyedNames(home_key)
         self._gate = Gate(raw, state, Guards(raw, state), names, clock)
         self._execution = Execution(raw, state, names, clock)
+        self._replacements = Replacements(raw, state, names, clock)
+        self._outflows = Outflows(raw, state, clock)
         self._queries = Queries(raw, state, names, clock)
         self._access = Access(state, home_key, clock, sender)
 
@@ -212,6 +220,52 @@ class SqliteLedger(OperatorPlane):
     async def settlement_mismatch(self, payment_id: str, receipt: Receipt, observed: str) -> None:
         """See `ports.Ledger`."""
         await self._committer.write(lambda: self._execution.settlement_mismatch(payment_id, receipt, observed))
+
+    async def attempts(self, payment_id: str) -> tuple[Attempt, ...]:
+        """See `ports.Ledger`."""
+        return await self._committer.read(lambda: self._replacements.attempts(payment_id))
+
+    async def claim_replacement(self, payment_id: str, rebuild: Rebuilder) -> Sealed | None:
+        """See `ports.Ledger`."""
+        if self.halted:
+            return None
+        return await self._committer.write(lambda: self._replacements.claim(payment_id, rebuild))
+
+    async def store_replacement(self, signed: Signed, sealed: Sealed) -> None:
+        """See `ports.Ledger`."""
+        await self._committer.write(lambda: self._replacements.store_signed(signed, sealed))
+
+    async def reorg(self, payment_id: str) -> None:
+        """See `ports.Ledger`."""
+        await self._committer.write(lambda: self._execution.reorg(payment_id))
+
+    async def resolve(self, payment_id: str, *, paid: bool, reason: str, actor: Actor) -> bool:
+        """See `ports.Ledger`."""
+        return await self._committer.write(
+            lambda: self._execution.resolve(payment_id, paid=paid, reason=reason, actor=actor)
+        )
+
+    async def outflow(self, chain: ChainId, observed: str) -> None:
+        """See `ports.Ledger`."""
+        await self._committer.write(lambda: self._execution.outflow(chain, observed))
+
+    async def watched_block(self, chain: ChainId) -> int | None:
+        """See `ports.Ledger`."""
+        return await self._committer.read(lambda: self._outflows.watched_block(chain))
+
+    async def account_for(self, chain: ChainId, seen: Sighting) -> None:
+        """See `ports.Ledger`."""
+
+        def compare() -> None:
+            observed = self._outflows.account_for(chain, seen)
+            if observed:
+                self._execution.outflow(chain, observed)
+
+        await self._committer.write(compare)
+
+    async def confirmed_since(self, since_ms: int) -> list[PaymentRecord]:
+        """See `ports.Ledger`."""
+        return await self._committer.read(lambda: self._queries.confirmed_since(since_ms))
 
     async def expire_overdue(self) -> int:
         """See `ports.Ledger`."""

@@ -60,6 +60,13 @@ class Queries:
         ).fetchall()
         return [read_row(row).record for row in rows]
 
+    def confirmed_since(self, since_ms: int) -> list[PaymentRecord]:
+        """Return payments that were confirmed after this time, oldest first."""
+        rows = self.raw.execute(
+            f"{SELECT} WHERE settled_at_ms > ? AND state = 'confirmed' ORDER BY settled_at_ms LIMIT 1000", (since_ms,)
+        ).fetchall()
+        return [read_row(row).record for row in rows]
+
     def overdue(self) -> bool:
         """Return whether an approval or an approval request is over its time."""
         now_ms = max(self.clock(), self.state.books.last_event_ms)

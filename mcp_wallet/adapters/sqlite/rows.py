@@ -113,6 +113,8 @@ def update_row(raw: Raw, record: PaymentRecord, state: State, *, freed: bool, ch
     assert cursor.rowcount == 1, "a payment changed under the ledger's own lock"  # noqa: S101
     if state not in HELD:
         raw.execute("DELETE FROM open_payment WHERE id = ?", (record.decision_sequence,))
+    elif record.state not in HELD:
+        raw.execute("INSERT INTO open_payment (id) VALUES (?)", (record.decision_sequence,))
 
 
 def read_row(row: tuple[Any, ...]) -> PaymentRow:
@@ -192,6 +194,21 @@ def counted(row: tuple[Any, ...]) -> Payment:
         category=category,
         amount_units=int(amount),
         at_ms=decided_at_ms,
+    )
+
+
+def counted_of(record: PaymentRecord) -> Payment:
+    """Return what limits, freezes and guards see of a record."""
+    intent = record.intent
+    return Payment(
+        agent=intent.agent_id,
+        operation=intent.operation,
+        chain=ChainId(intent.chain),
+        asset=AssetId(intent.asset),
+        to=Address(intent.to),
+        category=intent.category,
+        amount_units=intent.amount_units,
+        at_ms=record.decided_at_ms,
     )
 
 

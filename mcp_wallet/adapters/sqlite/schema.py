@@ -72,5 +72,22 @@ CREATE UNIQUE INDEX payment_key ON payment (idempotency_key, agent_id, freed) WH
 CREATE UNIQUE INDEX payment_nonce ON payment (chain, sender, nonce) WHERE nonce IS NOT NULL;
 CREATE INDEX payment_settled ON payment (settled_at_ms) WHERE settled_at_ms IS NOT NULL;
 CREATE TABLE open_payment (id INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE attempt (
+    payment INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    unsigned BLOB NOT NULL,
+    signed BLOB,
+    transaction_hash TEXT,
+    PRIMARY KEY (payment, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE watched (
+    chain TEXT PRIMARY KEY,
+    block INTEGER NOT NULL,
+    nonce INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    quiet_block INTEGER NOT NULL,
+    quiet_wei TEXT NOT NULL,
+    quiet_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 MIGRATIONS: Final[tuple[str, ...]] = (_LEDGER_TABLES + CONTROL_TABLES,)

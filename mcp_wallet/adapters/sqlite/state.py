@@ -26,6 +26,7 @@ from mcp_wallet.core.identifiers import ChainId
 from mcp_wallet.core.lifecycle import State
 from mcp_wallet.core.merkle import Frontier
 from mcp_wallet.core.settings import Settings, settings_of
+from mcp_wallet.core.transaction import decode_unsigned
 from mcp_wallet.core.votes import Vote
 from mcp_wallet.ports import AgentRow, PaymentRecord
 
@@ -56,6 +57,10 @@ _NOT_LISTED: Final = (
     "SELECT body FROM event WHERE sequence > ? AND instr(body, '\"policy_decision\"') > 0 ORDER BY sequence"
 )
 _LIVE: Final = f"{_COUNTING} WHERE id IN (SELECT id FROM open_payment)"  # noqa: S608  our own column names
+_REPLACED: Final = (
+    "SELECT payment_id, chain, attempt.unsigned FROM attempt JOIN payment ON id = payment "
+    "WHERE payment IN (SELECT id FROM open_payment) ORDER BY payment, number"
+)
 _SPENT: Final = f"{_COUNTING} WHERE id >= ? AND state = 'confirmed'"
 
 
@@ -256,6 +261,8 @@ class LedgerState:
                 books.windows.confirm(payment_id)
             elif nonce is not None:
                 books.fees.hold(payment_id, payment.chain, int(gas_limit) * int(max_fee_wei))
+        for payment_id, chain, unsigned in raw.execute(_REPLACED).fetchall():
+            books.fees.hold(payment_id, ChainId(chain), decode_unsigned(bytes(unsigned)).fee_max_wei)
         for (body,) in raw.execute(_NOT_LISTED, (_newest_row(raw),)).fetchall():
             event = orjson.loads(body)
             if is_first_decision(event):

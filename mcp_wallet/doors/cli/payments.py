@@ -1,20 +1,31 @@
-"""`payments list|show` and `budget`: what happened and what is left, for operators."""
+"""`payments list|show|resolve` and `budget`: what happened and what is left, for operators."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from mcp_wallet.control.oversight import AgentBudget, agent_budgets, payment_document, states_of
+from mcp_wallet.control.resolution import resolve_payment
 from mcp_wallet.core.amount import format_amount
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.errors import CallerError
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.core.registry import Registry
+from mcp_wallet.core.roles import Verb
 from mcp_wallet.doors.cli.output import Answer, AsJson, Table, finish
 from mcp_wallet.doors.cli.session import operator_session
 from mcp_wallet.ports import BudgetLine
 
 PAYMENTS_MAX = 1000
+
+
+class Outcome(StrEnum):
+    """What a person may say of an unknown payment."""
+
+    PAID = "paid"
+    FAILED = "failed"
+
 
 payment_commands = typer.Typer(no_args_is_help=True, help="Payments of all agents.")
 
@@ -59,6 +70,34 @@ def show(payment_id: Annotated[str, typer.Argument(help="The payment's id.")], *
             found = payment_document(record, session.home.settings.registry)
             rows = [[_words(key), _codes(value) if key == "reasons" else str(value)] for key, value in found.items()]
             return Answer(document=found, table=Table(headings=("field", "value"), rows=[r for r in rows if r[1]]))
+
+    finish(command, as_json=as_json)
+
+
+@payment_commands.command("resolve")
+def resolve(
+    payment_id: Annotated[str, typer.Argument(help="The id of a payment that is `unknown`.")],
+    *,
+    outcome: Annotated[Outcome, typer.Option("--as", help="What the chain shows, beyond doubt.")],
+    reason: Annotated[str, typer.Option(help="How you know; it stands on the trail.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what became of a payment whose outcome could not be proven.
+
+    `failed` gives its budget and its reference back: say so only when its transaction can never be mined any more.
+    """
+
+    async def command() -> Answer:
+        async with operator_session(Verb.APPROVE) as session:
+            record = await resolve_payment(
+                session.home.ledger,
+                payment_id,
+                paid=outcome is Outcome.PAID,
+                reason=reason,
+                actor=session.actor,
+            )
+            found = payment_document(record, session.home.settings.registry)
+            return Answer(document=found, lines=[f"{record.payment_id} is {record.state}."])
 
     finish(command, as_json=as_json)
 
