@@ -87,7 +87,12 @@ class AgentDesk:
             raise CallerError(
                 ReasonCode.PAYMENT_UNKNOWN, "You have no such payment: list_payments shows the recent ones."
             )
-        return self._answer(payment_result(record, viewer, checkpoint=await self.checkpoint(), replayed=False))
+        confirmations = await self.pipeline.confirmations(record)
+        return self._answer(
+            payment_result(
+                record, viewer, checkpoint=await self.checkpoint(), replayed=False, confirmations=confirmations
+            )
+        )
 
     async def list_payments(self, *, limit: int = 20, status: str = "") -> PaymentList:
         """Return the agent's own recent payments, newest first."""

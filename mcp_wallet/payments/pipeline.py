@@ -7,7 +7,9 @@ from typing import Final
 
 from mcp_wallet.core.compile import CompiledPolicy
 from mcp_wallet.core.errors import OutsideError
+from mcp_wallet.core.identifiers import ChainId
 from mcp_wallet.core.intent import PaymentDraft
+from mcp_wallet.core.lifecycle import State
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.payments.settle import Settlement
 from mcp_wallet.ports import Approved, ChainPort, Chains, Denied, Ledger, PaymentRecord, Replayed
@@ -15,6 +17,9 @@ from mcp_wallet.ports import Approved, ChainPort, Chains, Denied, Ledger, Paymen
 Progress = Callable[[str], Awaitable[None]]
 DECISIONS_AT_ONCE: Final = 8
 """Payments of one process that ask the node and decide at the same time; a dozen questions each."""
+CONFIRMATIONS_SECONDS: Final = 3.0
+"""So long an answer waits for a node that is only to count blocks."""
+_ON_CHAIN: Final = frozenset({State.BROADCAST, State.UNKNOWN, State.CONFIRMED})
 ANSWER_SECONDS: Final = 8.0
 """A tool answers within 10 s, whatever the chain does; the payment goes on without it."""
 
@@ -50,6 +55,18 @@ class Pipeline:
             confirmed = await self._wait(task, progress)
             return replace(decided, record=confirmed) if confirmed is not None else decided
         return decided
+
+    async def confirmations(self, record: PaymentRecord) -> int | None:
+        """Return how many blocks confirm a sent payment, its own included; None when no node says so in time."""
+        chain = self.chains.by_id.get(ChainId(record.intent.chain))
+        if chain is None or record.state not in _ON_CHAIN:
+            return None
+        try:
+            async with asyncio.timeout(CONFIRMATIONS_SECONDS):
+                receipt = await chain.receipt(record.transaction_hash)
+                return None if receipt is None else await chain.confirmations(receipt)
+        except (OutsideError, TimeoutError):
+            return None
 
     def _chain_of(self, draft: PaymentDraft) -> ChainPort:
         chain = self.chains.by_id.get(draft.chain.chain_id)

@@ -46,8 +46,14 @@ class Viewer:
         return self.policy.disclosure == "full"
 
 
-def payment_result(record: PaymentRecord, viewer: Viewer, *, checkpoint: str, replayed: bool) -> PaymentResult:
-    """Return a ledger record as a result."""
+def payment_result(
+    record: PaymentRecord, viewer: Viewer, *, checkpoint: str, replayed: bool, confirmations: int | None = None
+) -> PaymentResult:
+    """Return a ledger record as a result.
+
+    Args:
+        confirmations: Blocks that confirm it, said in its message; None when nobody counted them.
+    """
     intent, registry = record.intent, viewer.settings.registry
     asset, chain = registry.asset_by_id(AssetId(intent.asset)), registry.chain(intent.chain)
     amount = format_amount(intent.amount_units, asset.decimals)
@@ -58,7 +64,7 @@ def payment_result(record: PaymentRecord, viewer: Viewer, *, checkpoint: str, re
         payment_id=record.payment_id,
         decision=str(record.outcome),
         reason_codes=[str(c) for c in dict.fromkeys(codes)],
-        message=sentence(record.state, what, codes, replayed=replayed),
+        message=sentence(record.state, what, codes, replayed=replayed) + _blocks(confirmations),
         amount=amount,
         asset=asset.symbol,
         chain=chain.name,
@@ -154,6 +160,12 @@ def _told(outcome: Outcome, reasons: Sequence[Reason]) -> tuple[ReasonCode, ...]
     """Return the codes that the agent is told: what raised an alert and refused nothing is for people."""
     codes = dict.fromkeys(r.code for r in reasons)
     return tuple(code for code in codes if outcome is Outcome.DENY or code not in _FOR_PEOPLE)
+
+
+def _blocks(confirmations: int | None) -> str:
+    if confirmations is None:
+        return ""
+    return f" Confirmed by {confirmations} block{'' if confirmations == 1 else 's'} so far."
 
 
 def _remaining(units: int | None, asset: Asset, viewer: Viewer) -> str:
