@@ -14,7 +14,7 @@ from typing import Any
 
 from coincurve import PrivateKey
 
-from mcp_wallet.core.identifiers import Address
+from mcp_wallet.core.identifiers import Address, checksum_address
 from mcp_wallet.core.transaction import UnsignedTransaction, assemble_signed, encode_unsigned, signing_hash
 from mcp_wallet.devnet import DEV_ACCOUNTS, DEV_CHAIN_NUMBER, DEV_USDC_ADDRESS, DEV_USDC_SUPPLY_UNITS, DevAccount
 from tests.approved import KEY
@@ -82,6 +82,27 @@ class RunningNode:
         """Wait until it is mined: anvil answers before its block is there."""
         while self.rpc("eth_getTransactionReceipt", transaction_hash) is None:
             pass
+
+
+def deploy(node: RunningNode, creation: bytes) -> str:
+    """Create a contract as the test dollar's owner; return its address with its checksum."""
+    from eth_account import Account  # noqa: PLC0415  only it signs what our own encoder refuses: a creation
+
+    transaction = {
+        "type": 2,
+        "chainId": DEV_CHAIN_NUMBER,
+        "nonce": node.nonce(Address(OWNER.address)),
+        "maxPriorityFeePerGas": 10**9,
+        "maxFeePerGas": 10**10,
+        "gas": 1_000_000,
+        "value": 0,
+        "data": creation,
+    }
+    signed = Account.sign_transaction(transaction, OWNER.private_key)
+    transaction_hash = node.rpc("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
+    node.wait_for(transaction_hash)
+    created: str = node.rpc("eth_getTransactionReceipt", transaction_hash)["contractAddress"]
+    return checksum_address(Address(created.lower()))
 
 
 @contextmanager
