@@ -135,5 +135,5 @@ def test_a_revert_that_is_called_paid_is_found(folder, monkeypatch):
     def hopeful(**named):
         return replace(check_settlement(**named), outcome="confirmed")
 
-    monkeypatch.setattr("mcp_wallet.payments.settle.check_settlement", hopeful)
+    monkeypatch.setattr("mcp_wallet.payments.watch.check_settlement", hopeful)
     assert "effects" in found_by(folder, reverts=300)
