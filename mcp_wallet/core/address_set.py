@@ -8,6 +8,8 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from itertools import islice
+from operator import eq
 from typing import Final
 
 from mcp_wallet.core.identifiers import Address
@@ -48,7 +50,8 @@ class AddressSet(AbstractSet[Address]):
     def of_keys(cls, keys: list[bytes]) -> "AddressSet":
         """Return the set of these 20-byte addresses; sorts the list in place."""
         keys.sort()
-        return cls(b"".join(dict.fromkeys(keys)))
+        repeats = any(map(eq, keys, islice(keys, 1, None)))
+        return cls(b"".join(dict.fromkeys(keys) if repeats else keys))
 
     @classmethod
     def _from_iterable(cls, it: Iterable[Address]) -> "AddressSet":  # type: ignore[override]  # what `&`, `|`, `-` make
@@ -83,8 +86,9 @@ class AddressSet(AbstractSet[Address]):
     def root(self) -> str:
         """The RFC 6962 root over the sorted addresses as ASCII text, lower case, as hex; seconds for a million."""
         if not self._root:
-            sha256 = hashlib.sha256
-            self._root = root_of([sha256(b"\x00" + text.encode()).digest() for text in self]).hex()
+            sha256, digits = hashlib.sha256, self.packed.hex().encode()
+            leaves = [sha256(b"\x000x" + digits[i : i + 40]).digest() for i in range(0, len(digits), 40)]
+            self._root = root_of(leaves).hex()
         return self._root
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mcp_wallet.core.address_lines import read_addresses
-from mcp_wallet.core.address_set import INLINE_MAX, AddressSet, ListCommitment
+from mcp_wallet.core.address_set import INLINE_MAX, ListCommitment
 from mcp_wallet.core.canonical import Json
 from mcp_wallet.core.intent import TRANSFER
 from mcp_wallet.core.payees import AddressBook
@@ -190,5 +190,5 @@ def _list(entries: AddressList, book: AddressBook, read_list: Callable[[str], st
     """Return the addresses as text, or, of a long file, what commits to them."""
     if not isinstance(entries, FileReference):
         return sorted_once(recipient_address(entry, book) for entry in entries)
-    addresses = AddressSet.of_keys(read_addresses(read_list(entries.file), name=entries.file, book=book))
+    addresses = read_addresses(read_list(entries.file), name=entries.file, book=book)
     return ListCommitment(addresses) if len(addresses) > INLINE_MAX else [*addresses]

@@ -80,8 +80,27 @@ def test_a_list_file_is_read_in_each_way_an_address_can_be_written():
     listed = many(50)
     lines = [checksum_address(a) if i % 2 else a for i, a in enumerate(listed)]
     lines += ["", "# nobody", "  alice  # a friend", "0x" + ALICE[2:].upper()]
-    found = read_addresses("\n".join(lines), name="l.txt", book=BOOK)
-    assert AddressSet.of_keys(found) == {*listed, ALICE}
+    assert read_addresses("\n".join(lines), name="l.txt", book=BOOK) == {*listed, ALICE}
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n"])
+@pytest.mark.parametrize("count", [0, 1, 2, 500])
+def test_a_file_of_plain_addresses_is_read_as_its_lines_are(count: int, end: str):
+    listed = many(count)
+    text = "\n".join([*listed, *listed[:1]]) + end
+    assert read_addresses(text, name="l.txt", book=BOOK) == {*listed}
+
+
+@given(st.text("0x1af\n ", max_size=130))
+def test_a_text_that_only_looks_like_plain_addresses_is_not_read_as_such(noise: str):
+    text = f"{ALICE}\n{noise}"
+    entries = [line.strip() for line in noise.splitlines() if line.strip()]
+    try:
+        found = read_addresses(text, name="l.txt", book=BOOK)
+    except OwnerError:
+        assert not all(len(entry) == 42 and entry.startswith("0x") and "x" not in entry[2:] for entry in entries)
+    else:
+        assert found == {ALICE, *entries}
 
 
 @pytest.mark.parametrize(
