@@ -1,5 +1,7 @@
 """A long list is stored once, opened without hashing, decides as before, and cannot be exchanged in the file."""
 
+import json
+import runpy
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -10,7 +12,7 @@ import sqlcipher3.dbapi2 as sqlcipher
 from mcp_wallet.adapters.sqlite.audit_reader import SqliteTrail
 from mcp_wallet.control.audit.replay import replay_trail
 from mcp_wallet.core.address_set import INLINE_MAX, AddressSet, ListCommitment
-from mcp_wallet.core.canonical import Json
+from mcp_wallet.core.canonical import Json, canonical_bytes
 from mcp_wallet.core.document import as_mapping
 from mcp_wallet.core.errors import OwnerError
 from mcp_wallet.core.policy import load_policy
@@ -55,6 +57,13 @@ def exchanged(world: LedgerWorld, listed: list[str]) -> None:
     raw.execute("UPDATE policy_list SET addresses = ?", (AddressSet.of(listed).packed,))
     raw.commit()
     raw.close()
+
+
+def test_an_auditor_without_our_code_finds_the_same_hash():
+    verifier = runpy.run_path(str(Path(__file__).parents[3] / "examples" / "verify_trail.py"))
+    packed = document(KNOWN)
+    assert verifier["policy_hash"](json.loads(canonical_bytes(packed))) == policy_hash(packed)
+    assert verifier["policy_hash"]({**packed, "lists": {"known": sorted(KNOWN)}}) == policy_hash(packed)
 
 
 def test_a_long_list_has_the_hash_that_it_has_written_out():
