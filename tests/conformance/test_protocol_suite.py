@@ -1,6 +1,7 @@
 """What has the protocol's own conformance suite to say about our server? In both revisions, over HTTP on loopback.
 
-The scenarios here need nothing of a server but what ours has; the others call tools that no product has.
+Most scenarios need nothing of a server but what ours has; some call tools that no product has, so that a server of
+ours with those tools answers them.
 """
 
 import re
@@ -25,6 +26,10 @@ SCENARIOS = {
         "http-header-validation",
     ),
 }
+FIXTURES = (
+    *("tools-call-simple-text", "tools-call-image", "tools-call-audio", "tools-call-embedded-resource"),
+    *("tools-call-mixed-content", "tools-call-error", "tools-call-with-progress"),
+)
 VERDICT = re.compile(r"Passed: ([0-9]+)/([0-9]+), 0 failed, 0 warnings")
 
 
@@ -37,22 +42,24 @@ def suite(node_binary: Path) -> list[str]:
     return [str(node), str(packages / "@modelcontextprotocol" / "conformance" / "dist" / "index.js")]
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.conformance.http_server"]
+@pytest.fixture(scope="module", params=["wallet", "fixtures"])
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """Which server runs, and its address."""
+    command = [sys.executable, "-m", "tests.conformance.http_server", request.param]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        yield process.stdout.readline().strip()
+        yield request.param, process.stdout.readline().strip()
         process.stdin.close()
         assert process.wait() == 0
 
 
 @pytest.mark.parametrize("revision", SCENARIOS)
-def test_the_suite_finds_nothing(suite: list[str], url: str, revision: str, tmp_path: Path):
-    for scenario in SCENARIOS[revision]:
+def test_the_suite_finds_nothing(suite: list[str], served: tuple[str, str], revision: str, tmp_path: Path):
+    which, url = served
+    for scenario in SCENARIOS[revision] if which == "wallet" else FIXTURES:
         told = subprocess.run(
             [*suite, "server", "--url", url, "--scenario", scenario, "--spec-version", revision, "--timeout", "120000"],
             check=False,
