@@ -70,6 +70,8 @@ def people_reasons(  # noqa: PLR0917  what a decision rests on
     Each requireApproval rule that matches asks for itself: all of them must be satisfied together.
     """
     asking = asking_rules(policy, bucket, intent, units, counters)
+    if not asking and not counters.anomalies:
+        return NOBODY_ASKED
     noted = tuple(_anomaly_reason(a) for a in counters.anomalies if policy.anomaly[a.code] not in (DENY, FREEZE))
     votes, requested_by = counters.votes, counters.requested_by
     if not votes:
@@ -91,8 +93,10 @@ def asking_rules(
 ) -> tuple[Rule, ...]:
     """Return the requireApproval rules that match, and one for each anomaly that needs people."""
     found = bucket.approval.candidates(intent.to)
-    rules = tuple(fit.rule for fit in found if fit.matches(intent.operation, intent.category, units))
-    return rules + tuple(_anomaly_rule(a) for a in counters.anomalies if policy.anomaly[a.code] == ASK)
+    rules = [fit.rule for fit in found if fit.matches(intent.operation, intent.category, units)]
+    if counters.anomalies:
+        rules += [_anomaly_rule(a) for a in counters.anomalies if policy.anomaly[a.code] == ASK]
+    return tuple(rules)
 
 
 def anomaly_refusals(policy: CompiledPolicy, counters: Counters) -> tuple[Reason, ...]:
