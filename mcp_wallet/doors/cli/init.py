@@ -4,7 +4,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -44,35 +44,40 @@ class _Chosen:
         }
 
 
+_Solo: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--solo/--four-eyes",
+        help="One person may do everything, and each event says so; or what loosens needs two people.",
+    ),
+]
+_People: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="A person of the first hour, NAME or NAME=ROLE,ROLE; two of them make a home of four eyes.",
+    ),
+]
+_Nodes: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Its node's address; repeat for more. With several chains: one each, or NAME=ADDRESS.",
+    ),
+]
+
+
 def init_command(
     *,
-    solo: Annotated[
-        bool | None,
-        typer.Option(
-            "--solo/--four-eyes",
-            help="One person may do everything, and each event says so; or what loosens needs two people.",
-        ),
-    ] = None,
-    operator: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="A person of the first hour, NAME or NAME=ROLE,ROLE; two of them make a home of four eyes.",
-        ),
-    ] = None,
+    solo: _Solo = None,
+    operator: _People = None,
     plaintext: Annotated[bool, typer.Option("--plaintext", help="Do not encrypt the ledger.")] = False,
     environment: Annotated[str, typer.Option(help="Part of every agent key.")] = "production",
     org_id: Annotated[str, typer.Option(help="The organisation's name; a random one when left out.")] = "",
     chain: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A chain's short name; repeat for more.")
     ] = None,
-    node: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Its node's address; repeat for more. With several chains: one each, or NAME=ADDRESS.",
-        ),
-    ] = None,
+    node: _Nodes = None,
     max_fee_wei: Annotated[
         int, typer.Option(min=1, metavar="WEI", help="Most that one transaction's fee may be.")
     ] = MAX_FEE_WEI,
