@@ -162,6 +162,7 @@ async def _bring_nonce(environment: ProcessEnvironment, node: str) -> None:
         open_nonces = [r.nonce for r in await home.ledger.in_flight() if r.nonce is not None]
         used = [r.nonce for r in await home.ledger.payments(limit=RECENT) if r.nonce is not None]
         address = home.signer.address
+        await home.ledger.watch_anew()
     target = min(open_nonces, default=max(used, default=-1) + 1)
     secret = await asyncio.to_thread(_secret_of, environment)
     await spend_nonces(node, DevAccount(address, secret), until=target)

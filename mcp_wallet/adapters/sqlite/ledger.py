@@ -253,6 +253,10 @@ class SqliteLedger(OperatorPlane):
         """See `ports.Ledger`."""
         return await self._committer.read(lambda: self._outflows.watched_block(chain))
 
+    async def watch_anew(self) -> None:
+        """Begin the outflow watch of chain `local` anew: the development chain itself did."""
+        await self._committer.write(self._outflows.begin_anew)
+
     async def account_for(self, chain: ChainId, seen: Sighting) -> None:
         """See `ports.Ledger`."""
 

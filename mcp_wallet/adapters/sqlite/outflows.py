@@ -49,6 +49,10 @@ class Outflows:
         found = self._watched(chain)
         return None if found is None else found.block
 
+    def begin_anew(self) -> None:
+        """Forget what was seen of the development chain; what any other chain has shown is never forgotten."""
+        self.raw.execute("DELETE FROM watched WHERE chain = ?", (LOCAL,))
+
     def account_for(self, chain: ChainId, seen: Sighting) -> str:
         """Compare a look with the ledger and remember it; return what is unexplained, or empty text."""
         before = self._watched(chain)
