@@ -45,7 +45,10 @@ class Check:
 
 RESISTANCE: Final[Sequence[tuple[str, str]]] = (
     ("the model, prompt injection, a hostile tool description, a hostile MCP client", "yes"),
-    ("code running as the agent's OS user (an agent with a shell)", "no: detected (outflow watch, anchors), not prevented"),
+    (
+        "code running as the agent's OS user (an agent with a shell)",
+        "no: detected (outflow watch, anchors), not prevented",
+    ),
     ("root on the agent's machine", "no"),
     ("one operator alone", "four eyes, unless solo"),
 )

@@ -12,9 +12,10 @@ from mcp_wallet.core.lifecycle import State
 from mcp_wallet.core.reasons import ReasonCode
 from mcp_wallet.payments.settle import Settlement
 from mcp_wallet.ports import Approved, Chains
+from tests.approved import KEY
 from tests.fakechain import LOST, FakeChain, FakeSigner
 from tests.promises import promise
-from tests.trails import FACTS
+from tests.trails import FACTS, pay
 from tests.worlds import LOCAL, OPERATOR, ledger_world, reopen, settings
 
 DOLLAR = 1_000_000
@@ -154,3 +155,13 @@ async def test_a_confirmed_payment_whose_block_is_gone_is_sent_again_and_counted
     assert len(set(chain.raws)) == 1
     for ledger in (other, fresh, world.ledger):
         await ledger.close()
+
+
+async def test_payments_of_a_development_chain_that_is_gone_are_not_looked_for(tmp_path):
+    world = await ledger_world(tmp_path / "ledger.db", sender=KEY.address)
+    payment_id = await pay(world, "r-1")
+    await world.ledger.watch_anew()
+    (confirmed,) = await world.ledger.confirmed_since(0)
+    assert (confirmed.payment_id, confirmed.state, confirmed.block_number) == (payment_id, State.CONFIRMED, None)
+    assert await world.ledger.watched_block(LOCAL) is None
+    await world.ledger.close()

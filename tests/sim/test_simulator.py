@@ -79,7 +79,7 @@ def test_a_wallet_without_guards_is_found_paying_twice(folder, monkeypatch):
 def test_a_window_that_forgets_what_is_held_is_found_over_its_limit(folder, monkeypatch):
     honest = Windows.use
     monkeypatch.setattr(Windows, "use", lambda *a: honest(*a)._replace(spent_units=0, held_units=0))
-    assert found_by(folder, steps=2 * STEPS) == {"limits_exceeded"}
+    assert found_by(folder, steps=4 * STEPS) == {"limits_exceeded"}
 
 
 class ForgettingConnection(StraightConnection):

@@ -50,8 +50,13 @@ class Outflows:
         return None if found is None else found.block
 
     def begin_anew(self) -> None:
-        """Forget what was seen of the development chain; what any other chain has shown is never forgotten."""
+        """Forget what was seen of the development chain; what any other chain has shown is never forgotten.
+
+        Blocks that held its payments are no longer to be looked for: they went with the old chain, which is no
+        reorganisation. The trail keeps their numbers.
+        """
         self.raw.execute("DELETE FROM watched WHERE chain = ?", (LOCAL,))
+        self.raw.execute("UPDATE payment SET block_number = NULL WHERE chain = ? AND state = 'confirmed'", (LOCAL,))
 
     def account_for(self, chain: ChainId, seen: Sighting) -> str:
         """Compare a look with the ledger and remember it; return what is unexplained, or empty text."""
